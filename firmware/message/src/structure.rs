@@ -1,0 +1,153 @@
+//! The MIME structure of a message, found in one pass over its bytes.
+//!
+//! Limits: nesting 100 levels, 1,000 parts, 1 MB of header kept per message; what goes beyond is
+//! treated as opaque body of the part that holds it, never refused.
+
+use serde::{Deserialize, Serialize};
+
+/// An address of a header field, decoded for ENVELOPE (RFC 9051 §7.5.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addr {
+    /// Display name as raw header text (still RFC 2047 encoded) or `None`.
+    pub name: Option<String>,
+    /// Local part; `None` with `host` `Some` never happens; a group start has `host == None`.
+    pub mailbox: Option<String>,
+    /// Domain; `None` marks group syntax.
+    pub host: Option<String>,
+}
+
+/// The fields of ENVELOPE, of the message itself or of an embedded message/rfc822.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailHeader {
+    /// Raw Date field, unfolded.
+    pub date: Option<String>,
+    /// Raw Subject field, unfolded, RFC 2047 words left as they are.
+    pub subject: Option<String>,
+    /// From.
+    pub from: Vec<Addr>,
+    /// Sender; same as From where absent.
+    pub sender: Vec<Addr>,
+    /// Reply-To; same as From where absent.
+    pub reply_to: Vec<Addr>,
+    /// To.
+    pub to: Vec<Addr>,
+    /// Cc.
+    pub cc: Vec<Addr>,
+    /// Bcc.
+    pub bcc: Vec<Addr>,
+    /// In-Reply-To, raw.
+    pub in_reply_to: Option<String>,
+    /// Message-ID, raw with angle brackets.
+    pub message_id: Option<String>,
+    /// References, raw.
+    pub references: Option<String>,
+}
+
+/// Content-Disposition.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disposition {
+    /// `inline`, `attachment`, … lower case.
+    pub kind: String,
+    /// Parameters in order, names lower case.
+    pub params: Vec<(String, String)>,
+}
+
+/// What a part holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PartKind {
+    /// A leaf.
+    Leaf,
+    /// multipart/*: the parts in order.
+    Multipart(Vec<Part>),
+    /// message/rfc822 or message/global: the embedded message's header and its own root part.
+    Message(Box<MailHeader>, Box<Part>),
+}
+
+/// One MIME part; offsets are in bytes from the start of the whole message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Type, lower case; `text` where absent.
+    pub main_type: String,
+    /// Subtype, lower case; `plain` where absent.
+    pub sub_type: String,
+    /// Content-Type parameters in order, names lower case.
+    pub params: Vec<(String, String)>,
+    /// Content-ID.
+    pub id: Option<String>,
+    /// Content-Description.
+    pub description: Option<String>,
+    /// Content-Transfer-Encoding, lower case; `7bit` where absent.
+    pub encoding: String,
+    /// Content-MD5.
+    pub md5: Option<String>,
+    /// Content-Disposition.
+    pub disposition: Option<Disposition>,
+    /// Content-Language tags.
+    pub language: Vec<String>,
+    /// Content-Location.
+    pub location: Option<String>,
+    /// Where the part's header begins.
+    pub header_start: u64,
+    /// Where its body begins (behind the empty line).
+    pub body_start: u64,
+    /// Where its body ends (before the CRLF that belongs to the boundary).
+    pub body_end: u64,
+    /// Lines in the body.
+    pub lines: u32,
+    /// What it holds.
+    pub kind: PartKind,
+}
+
+/// What [`Scanner`] found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Structure {
+    /// Bytes of the whole message.
+    pub size: u64,
+    /// The message's own header.
+    pub header: MailHeader,
+    /// The message's root part.
+    pub root: Part,
+}
+
+/// Finds the [`Structure`] of a message that is fed in pieces.
+#[derive(Debug, Default)]
+pub struct Scanner {}
+
+impl Scanner {
+    /// A scanner at the start of a message.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the next piece, of any length.
+    pub fn feed(&mut self, _bytes: &[u8]) {
+        unimplemented!()
+    }
+
+    /// Ends the message.
+    #[must_use]
+    pub fn finish(self) -> Structure {
+        unimplemented!()
+    }
+}
+
+impl Structure {
+    /// The part of an IMAP section part number (RFC 9051 §6.4.5.1): `[1, 2]` for `1.2`.
+    #[must_use]
+    pub fn part(&self, _path: &[u32]) -> Option<&Part> {
+        unimplemented!()
+    }
+
+    /// IMAP `envelope` text, for literal insertion into a FETCH response.
+    #[must_use]
+    pub fn imap_envelope(&self) -> Vec<u8> {
+        unimplemented!()
+    }
+
+    /// IMAP `body` text: BODY (not extended) or BODYSTRUCTURE (extended).
+    #[must_use]
+    pub fn imap_body(&self, _extended: bool) -> Vec<u8> {
+        unimplemented!()
+    }
+}

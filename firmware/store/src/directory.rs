@@ -1,0 +1,134 @@
+//! The words of the directory. Entries are LDAP entries; accounts, domains and aliases are views.
+
+use std::collections::BTreeMap;
+
+use base::{AccountId, Address, DomainName, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A stored LDAP entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Distinguished name, normalised: `uid=anna,ou=people,dc=office,dc=test`.
+    pub dn: String,
+    /// entryUUID.
+    pub uuid: [u8; 16],
+    /// Attribute name in lower case -> values in order. objectClass is one of them.
+    pub attributes: BTreeMap<String, Vec<Vec<u8>>>,
+    /// createTimestamp.
+    pub created_at: Timestamp,
+    /// modifyTimestamp.
+    pub modified_at: Timestamp,
+}
+
+/// A mail domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// Its name.
+    pub name: DomainName,
+    /// Accounts in it.
+    pub accounts: u32,
+}
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccountState {
+    /// All.
+    #[default]
+    Active,
+    /// Receives mail, may not log in.
+    Disabled,
+}
+
+/// A person or shared identity that owns mailboxes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// Primary address; the login name.
+    pub address: Address,
+    /// Name as people read it.
+    pub name: String,
+    /// Further addresses.
+    pub aliases: Vec<Address>,
+    /// Quota, bytes; `None` is without limit.
+    pub quota_bytes: Option<u64>,
+    /// State.
+    pub state: AccountState,
+    /// May administer the box.
+    pub is_admin: bool,
+    /// Language of the web pages, `de`; `None` follows the browser.
+    pub language: Option<String>,
+    /// PHC string of argon2id. Never logged, never in an API's answer.
+    pub password_hash: Option<String>,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account")
+            .field("id", &self.id)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A new account.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// Primary address.
+    pub address: Address,
+    /// Name.
+    pub name: String,
+    /// Further addresses.
+    pub aliases: Vec<Address>,
+    /// Quota, bytes.
+    pub quota_bytes: Option<u64>,
+    /// May administer the box.
+    pub is_admin: bool,
+    /// PHC string.
+    pub password_hash: Option<String>,
+}
+
+/// A change of an account; `None` leaves a thing as it is.
+#[derive(Clone, Default)]
+pub struct AccountChange {
+    /// Name.
+    pub name: Option<String>,
+    /// All further addresses.
+    pub aliases: Option<Vec<Address>>,
+    /// Quota; inner `None` is without limit.
+    pub quota_bytes: Option<Option<u64>>,
+    /// State.
+    pub state: Option<AccountState>,
+    /// May administer the box.
+    pub is_admin: Option<bool>,
+    /// Language.
+    pub language: Option<Option<String>>,
+    /// PHC string.
+    pub password_hash: Option<String>,
+}
+
+/// An address that stands for others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    /// The address, in a domain of the box.
+    pub address: Address,
+    /// Local or remote addresses; at least one, at most 1,000.
+    pub targets: Vec<Address>,
+}
+
+/// Where mail to an address goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// The domain is not ours.
+    NotLocal,
+    /// The domain is ours, the address is nobody's.
+    Unknown,
+    /// To these.
+    Known {
+        /// Accounts, without duplicates.
+        accounts: Vec<AccountId>,
+        /// Addresses elsewhere, without duplicates.
+        remote: Vec<Address>,
+    },
+}

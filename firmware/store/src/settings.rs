@@ -1,0 +1,86 @@
+//! The box's settings, one record.
+
+use base::box_link::Network;
+use serde::{Deserialize, Serialize};
+
+/// TLS towards a smarthost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmarthostTls {
+    /// Plain text; refused with a password outside the loopback.
+    None,
+    /// STARTTLS, required.
+    #[default]
+    Starttls,
+    /// TLS from the first byte (465).
+    Implicit,
+}
+
+/// How mail goes out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase")]
+pub enum Outbound {
+    /// By MX lookup.
+    #[default]
+    Direct,
+    /// All to one relay.
+    Smarthost {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// TLS.
+        tls: SmarthostTls,
+        /// Login, if it wants one.
+        user: Option<String>,
+        /// Password. Never logged, never in an API's answer.
+        password: Option<String>,
+    },
+}
+
+/// Everything the wizard and the admin pages set that is not the directory.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Fully qualified host name; empty until set.
+    pub hostname: String,
+    /// Language of the box (`en fr de it es`).
+    pub language: String,
+    /// PHC string of the password of the login `admin`.
+    pub admin_password_hash: Option<String>,
+    /// What must be typed into the wizard; stands on the console.
+    pub setup_code: String,
+    /// The wizard is over.
+    pub setup_complete: bool,
+    /// What the wizard remembers for a browser that was closed; JSON, at most 64 KB.
+    pub wizard: String,
+    /// How mail goes out.
+    pub outbound: Outbound,
+    /// Name servers `address:port`; empty: what the system says.
+    pub dns_servers: Vec<String>,
+    /// Network of the appliance.
+    pub network: Network,
+    /// BLAKE3 (hex) of the provisioning file that was applied last.
+    pub provisioned: String,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").field("hostname", &self.hostname).finish_non_exhaustive()
+    }
+}
+
+/// Certificate chain and key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsIdentity {
+    /// PEM, leaf first.
+    pub chain_pem: String,
+    /// PEM, PKCS#8. Never logged.
+    pub key_pem: String,
+}
+
+impl std::fmt::Debug for TlsIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsIdentity")
+    }
+}
