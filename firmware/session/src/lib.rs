@@ -1,1 +1,27 @@
-//! session
+//! What happens to a connection: accept, budget, TLS, framing, passwords, time limits, wire trace.
+//!
+//! Every protocol server is a [`Service`]; it gets a [`Conn`] and speaks. Never here: a protocol's grammar, a
+//! message.
+//!
+//! Limits: connections by the tier budget (all, per address, per account); a line as its reader says; a write
+//! buffer is the server's to flush; every wait ends ([`Conn::set_timeout`]).
+
+mod accept;
+mod admission;
+mod auth;
+mod conn;
+mod context;
+pub mod sasl;
+mod stream;
+mod throttle;
+mod tls;
+pub mod trace;
+
+pub use accept::{Service, serve};
+pub use admission::{Admission, Usage};
+pub use auth::{Auth, LoginError};
+pub use conn::{Conn, ConnError, Line};
+pub use context::Context;
+pub use throttle::network_of;
+pub use tls::{CertificateInfo, Tls, TlsError};
+pub use tokio_util::sync::CancellationToken as Shutdown;

@@ -1,0 +1,238 @@
+//! Who may log in: argon2id (RFC 9106) away from the runtime's threads, a bounded number at once.
+//!
+//! Mail clients log in again and again with the same password. A login that was right is remembered for a
+//! while as a keyed hash, so that only the first pays for argon2. Never logged: a password, a hash.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
+use base::{Address, TierBudget};
+use store::{Account, AccountState, Store, StoreError};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::throttle::Throttle;
+
+/// Logins that may wait for a hash before the next is told to come later.
+const WAITING_MAX: usize = 2_000;
+/// Longest password taken, bytes.
+const PASSWORD_MAX: usize = 1024;
+/// How long a right login is remembered.
+const REMEMBER: Duration = Duration::from_secs(3600);
+/// How many right logins are remembered.
+const REMEMBERED_MAX: usize = 10_000;
+/// Memory of one hash, KB (OWASP's argon2id minimum), and its passes.
+const MEMORY_KB: u32 = 19_456;
+const PASSES: u32 = 2;
+
+/// Why a login was refused. What the client hears never tells an unknown name from a wrong password.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// Unknown name or wrong password.
+    #[error("wrong name or password")]
+    Wrong,
+    /// Too many wrong tries from that network for that name.
+    #[error("too many wrong tries")]
+    Throttled,
+    /// The account may not log in.
+    #[error("the account is disabled")]
+    Disabled,
+    /// Too many logins at once.
+    #[error("too busy")]
+    Busy,
+    /// The directory could not be asked.
+    #[error("the directory cannot be read")]
+    Store(#[from] StoreError),
+}
+
+/// Checks passwords. Cheap to clone.
+#[derive(Clone)]
+pub struct Auth {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Store,
+    at_once: Semaphore,
+    waiting: Semaphore,
+    throttle: Mutex<Throttle>,
+    remembered: Mutex<BTreeMap<[u8; 32], Instant>>,
+    /// Random per start: what is remembered is of no use elsewhere.
+    key: [u8; 32],
+    /// Checked for unknown names, so that they take as long as known ones.
+    decoy: String,
+}
+
+impl std::fmt::Debug for Auth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Auth")
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn argon2() -> Argon2<'static> {
+    // The constants are within argon2's limits; the default is what stays if they were not.
+    let params = Params::new(MEMORY_KB, PASSES, 1, None).unwrap_or_default();
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+fn hash_now(password: &[u8]) -> Option<String> {
+    argon2().hash_password(password).ok().map(|hash| hash.to_string())
+}
+
+fn verify_now(phc: &str, password: &[u8]) -> bool {
+    PasswordHash::new(phc).is_ok_and(|hash| argon2().verify_password(password, &hash).is_ok())
+}
+
+impl Auth {
+    /// A checker over the accounts of `store`.
+    #[must_use]
+    pub fn new(store: Store, budget: &TierBudget) -> Self {
+        let mut key = [0; 32];
+        if getrandom::fill(&mut key).is_err() {
+            tracing::error!("no random numbers: logins are not remembered safely");
+        }
+        let at_once = usize::try_from(budget.password_hashes_at_once.max(1)).unwrap_or(1);
+        Self {
+            shared: Arc::new(Shared {
+                store,
+                at_once: Semaphore::new(at_once),
+                waiting: Semaphore::new(WAITING_MAX),
+                throttle: Mutex::default(),
+                remembered: Mutex::default(),
+                key,
+                decoy: hash_now(&key).unwrap_or_default(),
+            }),
+        }
+    }
+
+    /// Runs argon2 away from the runtime's threads, a bounded number at once.
+    async fn off_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, LoginError> {
+        let _waiting = self.shared.waiting.try_acquire().map_err(|_| LoginError::Busy)?;
+        let _turn = self.shared.at_once.acquire().await.map_err(|_| LoginError::Busy)?;
+        tokio::task::spawn_blocking(work).await.map_err(|_| LoginError::Busy)
+    }
+
+    /// The PHC string of a new password.
+    ///
+    /// # Errors
+    /// [`LoginError::Busy`].
+    pub async fn hash(&self, password: &str) -> Result<String, LoginError> {
+        let password = password.as_bytes().to_vec();
+        self.off_thread(move || hash_now(&password)).await?.ok_or(LoginError::Busy)
+    }
+
+    /// True if `password` belongs to the PHC string.
+    ///
+    /// # Errors
+    /// [`LoginError::Busy`].
+    pub async fn verify(&self, phc: &str, password: &[u8]) -> Result<bool, LoginError> {
+        if password.len() > PASSWORD_MAX {
+            return Ok(false);
+        }
+        let token = self.token(phc, password);
+        if self.is_remembered(&token) {
+            return Ok(true);
+        }
+        let (phc, password) = (phc.to_owned(), password.to_vec());
+        let right = self.off_thread(move || verify_now(&phc, &password)).await?;
+        if right {
+            self.remember(token);
+        }
+        Ok(right)
+    }
+
+    /// Checks a password that is not an account's (the administrator's) with the same throttle.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn check(
+        &self,
+        name: &str,
+        phc: Option<&str>,
+        password: &[u8],
+        peer: IpAddr,
+    ) -> Result<(), LoginError> {
+        if lock(&self.shared.throttle).is_blocked(name, peer, Instant::now()) {
+            return Err(LoginError::Throttled);
+        }
+        let known = phc.is_some();
+        let right = self.verify(phc.unwrap_or(&self.shared.decoy), password).await? && known;
+        if !right {
+            lock(&self.shared.throttle).failed(name, peer, Instant::now());
+            return Err(LoginError::Wrong);
+        }
+        lock(&self.shared.throttle).succeeded(name, peer);
+        Ok(())
+    }
+
+    /// The account of `login` (an address or alias; the local part alone where there is one domain) if the
+    /// password is right.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn login(
+        &self,
+        login: &str,
+        password: &[u8],
+        peer: IpAddr,
+    ) -> Result<Account, LoginError> {
+        let account = self.find(login)?;
+        let phc = account.as_ref().and_then(|a| a.password_hash.as_deref());
+        self.check(login, phc, password, peer).await?;
+        match account {
+            Some(account) if account.state == AccountState::Active => Ok(account),
+            Some(_) => Err(LoginError::Disabled),
+            None => Err(LoginError::Wrong),
+        }
+    }
+
+    fn find(&self, login: &str) -> Result<Option<Account>, StoreError> {
+        let login = login.trim();
+        if login.contains('@') {
+            return match Address::parse(login) {
+                Ok(address) => self.shared.store.account_by_address(&address),
+                Err(_) => Ok(None),
+            };
+        }
+        let domains = self.shared.store.domains()?;
+        let [only] = domains.as_slice() else { return Ok(None) };
+        match Address::new(login, only.name.clone()) {
+            Ok(address) => self.shared.store.account_by_address(&address),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// What is remembered of a right login. A changed password has another PHC string, so the old one is
+    /// forgotten at once.
+    fn token(&self, phc: &str, password: &[u8]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.shared.key);
+        hasher.update(phc.as_bytes()).update(&[0]).update(password);
+        *hasher.finalize().as_bytes()
+    }
+
+    fn is_remembered(&self, token: &[u8; 32]) -> bool {
+        let remembered = lock(&self.shared.remembered);
+        remembered.get(token).is_some_and(|at| at.elapsed() < REMEMBER)
+    }
+
+    fn remember(&self, token: [u8; 32]) {
+        let mut remembered = lock(&self.shared.remembered);
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.retain(|_, at| at.elapsed() < REMEMBER);
+        }
+        if remembered.len() < REMEMBERED_MAX {
+            remembered.insert(token, Instant::now());
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! One client connection with its framing: lines, pieces of bytes, a write buffer, STARTTLS.
+//!
+//! An idle connection holds no buffer: bytes are read through the stack and kept only while they wait to be
+//! used. Every wait ends by the time limit, the login limit or the daemon's stop.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use base::AccountId;
+use tokio::io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::accept::{HANDSHAKE_TIMEOUT, end};
+use crate::admission::Permit;
+use crate::stream::Stream;
+use crate::{Context, trace};
+
+/// Bytes taken from the stream at once.
+const READ_BYTES: usize = 8 * 1024;
+/// Bytes that may wait unread before `fill` stops reading on.
+const BUFFER_MAX: usize = 64 * 1024;
+/// How much of an over-long line is thrown away before the client is cut off.
+const DISCARD_MAX: usize = 1024 * 1024;
+/// Time limit of a wait until [`Conn::set_timeout`] says otherwise.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Why a connection is over.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnError {
+    /// The client went away.
+    #[error("closed by the peer")]
+    Closed,
+    /// The client kept silent, or took nothing, for too long.
+    #[error("timed out")]
+    TimedOut,
+    /// No login within the limit.
+    #[error("no login in time")]
+    NoLogin,
+    /// An over-long line that would not end.
+    #[error("flooded")]
+    Flood,
+    /// The network said no.
+    #[error("network error")]
+    Io(#[from] io::Error),
+    /// The handshake failed.
+    #[error("TLS handshake failed")]
+    Tls(#[source] io::Error),
+    /// The daemon stops.
+    #[error("shutting down")]
+    Shutdown,
+}
+
+/// What [`Conn::read_line`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A line with its terminator as it came; it ends at the first LF.
+    Full(Vec<u8>),
+    /// The line was longer than allowed; it was thrown away up to its LF.
+    TooLong,
+    /// The client has sent its last byte; an unfinished line is dropped.
+    Eof,
+}
+
+/// One client connection.
+#[derive(Debug)]
+pub struct Conn {
+    stream: Stream,
+    ctx: Context,
+    peer: IpAddr,
+    session: String,
+    permit: Permit,
+    input: Vec<u8>,
+    /// Bytes of `input` that are used up.
+    used: usize,
+    output: Vec<u8>,
+    timeout: Duration,
+    login_by: Option<Instant>,
+    mask_next: bool,
+}
+
+/// A short name for a connection in the logs, unique until the daemon ends.
+fn next_session() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("s{:x}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+impl Conn {
+    pub(crate) fn new(
+        tcp: TcpStream,
+        peer: IpAddr,
+        ctx: Context,
+        permit: Permit,
+        login_within: Option<Duration>,
+    ) -> Self {
+        let login_by = login_within.map(|within| Instant::now() + within);
+        Self { login_by, ..Self::over(Stream::Plain(tcp), peer, ctx, permit) }
+    }
+
+    fn over(stream: Stream, peer: IpAddr, ctx: Context, permit: Permit) -> Self {
+        Self {
+            stream,
+            ctx,
+            peer,
+            session: next_session(),
+            permit,
+            input: Vec::new(),
+            used: 0,
+            output: Vec::new(),
+            timeout: DEFAULT_TIMEOUT,
+            login_by: None,
+            mask_next: false,
+        }
+    }
+
+    /// A connection in memory with its other end, for tests; `None` when the budget is full.
+    #[must_use]
+    pub fn in_memory(ctx: Context, peer: IpAddr) -> Option<(Self, DuplexStream)> {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let permit = ctx.admission.admit("memory", peer)?;
+        Some((Self::over(Stream::Memory(ours), peer, ctx, permit), theirs))
+    }
+
+    /// The daemon's parts.
+    #[must_use]
+    pub fn ctx(&self) -> &Context {
+        &self.ctx
+    }
+
+    /// The client's address.
+    #[must_use]
+    pub fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    /// The connection's name in the logs.
+    #[must_use]
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+
+    /// True once TLS is on.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.stream.tls().is_some()
+    }
+
+    /// True if the client is on this very machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.peer.is_loopback()
+    }
+
+    /// True if a password may cross this connection: TLS, or the loopback.
+    #[must_use]
+    pub fn may_send_password(&self) -> bool {
+        self.is_tls() || self.is_loopback()
+    }
+
+    /// `TLSv1_3 TLS13_AES_256_GCM_SHA384`, for the Received field.
+    #[must_use]
+    pub fn tls_description(&self) -> Option<String> {
+        let tls = self.stream.tls()?;
+        let version = tls.protocol_version()?;
+        let suite = tls.negotiated_cipher_suite()?.suite();
+        Some(format!("{version:?} {suite:?}"))
+    }
+
+    /// Limits each following wait, for the client's bytes or for the client to take ours.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    /// Counts the connection for an account and lifts the login limit; false if the account has its
+    /// maximum of connections already.
+    pub fn set_login(&mut self, account: AccountId) -> bool {
+        let admitted = self.permit.set_account(account);
+        if admitted {
+            self.login_by = None;
+        }
+        admitted
+    }
+
+    /// The wire trace shows the next line read as `<secret>`.
+    pub fn mask_next_line(&mut self) {
+        self.mask_next = true;
+    }
+
+    /// Bytes that wait to be used.
+    #[must_use]
+    pub fn buffered(&self) -> &[u8] {
+        self.input.get(self.used..).unwrap_or_default()
+    }
+
+    /// Marks `n` buffered bytes as used.
+    pub fn consume(&mut self, n: usize) {
+        self.used = (self.used + n).min(self.input.len());
+        if self.used == self.input.len() {
+            self.input.clear();
+            self.used = 0;
+            if self.input.capacity() > READ_BYTES {
+                self.input = Vec::new();
+            }
+        }
+    }
+
+    /// Reads what is there, at least one byte; `Ok(0)` at the end. Cancel-safe, holds no buffer while it
+    /// waits.
+    async fn read_more(&mut self) -> Result<usize, ConnError> {
+        if self.buffered().is_empty() {
+            self.input = Vec::new();
+            self.used = 0;
+        }
+        let (stream, input, shutdown) = (&mut self.stream, &mut self.input, &self.ctx.shutdown);
+        let reading = poll_fn(|cx| {
+            let mut bytes = [0u8; READ_BYTES];
+            let mut buf = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut *stream).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) => {
+                    input.extend_from_slice(buf.filled());
+                    Poll::Ready(Ok(buf.filled().len()))
+                }
+                Poll::Ready(Err(err)) => Poll::Ready(Err(err)),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        let by_timeout = Instant::now() + self.timeout;
+        let (by, over) = match self.login_by {
+            Some(login_by) if login_by < by_timeout => (login_by, ConnError::NoLogin),
+            _ => (by_timeout, ConnError::TimedOut),
+        };
+        tokio::select! {
+            biased;
+            read = reading => match read {
+                Ok(n) => Ok(n),
+                // What a client that just goes away looks like under TLS or TCP.
+                Err(err) if is_goodbye(&err) => Err(ConnError::Closed),
+                Err(err) => Err(ConnError::Io(err)),
+            },
+            () = shutdown.cancelled() => Err(ConnError::Shutdown),
+            () = tokio::time::sleep_until(by) => Err(over),
+        }
+    }
+
+    /// Waits until there are bytes and gives them (at most 64 KB); empty at the end of the stream.
+    ///
+    /// # Errors
+    /// The connection is over.
+    pub async fn fill(&mut self) -> Result<&[u8], ConnError> {
+        if self.buffered().is_empty() {
+            self.read_more().await?;
+        }
+        Ok(self.buffered())
+    }
+
+    /// Waits until there are bytes or the stream's end. Cancel-safe.
+    ///
+    /// # Errors
+    /// The connection is over.
+    pub async fn readable(&mut self) -> Result<(), ConnError> {
+        self.fill().await.map(|_| ())
+    }
+
+    /// Reads a line of at most `max` bytes, terminator included.
+    ///
+    /// # Errors
+    /// The connection is over.
+    pub async fn read_line(&mut self, max: usize) -> Result<Line, ConnError> {
+        let mut searched = 0;
+        loop {
+            let waiting = self.buffered();
+            let fresh = waiting.get(searched..).unwrap_or_default();
+            if let Some(at) = fresh.iter().position(|&b| b == b'\n') {
+                let len = searched + at + 1;
+                if len > max {
+                    self.consume(len);
+                    return Ok(Line::TooLong);
+                }
+                let line = waiting.get(..len).unwrap_or_default().to_vec();
+                self.consume(len);
+                let secret = std::mem::take(&mut self.mask_next);
+                trace::client(&self.session, &line, secret);
+                return Ok(Line::Full(line));
+            }
+            searched = waiting.len();
+            if searched > max.min(BUFFER_MAX) {
+                return self.discard_line().await;
+            }
+            if self.read_more().await? == 0 {
+                return Ok(Line::Eof);
+            }
+        }
+    }
+
+    /// Throws away what is left of a line.
+    async fn discard_line(&mut self) -> Result<Line, ConnError> {
+        let mut discarded = 0;
+        loop {
+            let waiting = self.buffered();
+            if let Some(at) = waiting.iter().position(|&b| b == b'\n') {
+                self.consume(at + 1);
+                return Ok(Line::TooLong);
+            }
+            let len = waiting.len();
+            discarded += len;
+            self.consume(len);
+            if discarded > DISCARD_MAX {
+                return Err(ConnError::Flood);
+            }
+            if self.read_more().await? == 0 {
+                return Ok(Line::Eof);
+            }
+        }
+    }
+
+    /// Puts bytes into the write buffer. The server flushes when [`Conn::pending_out`] says it is time.
+    pub fn write(&mut self, bytes: &[u8]) {
+        trace::server(&self.session, bytes);
+        self.output.extend_from_slice(bytes);
+    }
+
+    /// Puts bytes into the write buffer that the wire trace only counts (message content).
+    pub fn write_content(&mut self, bytes: &[u8]) {
+        self.output.extend_from_slice(bytes);
+    }
+
+    /// Bytes in the write buffer.
+    #[must_use]
+    pub fn pending_out(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Sends the write buffer; waits until the network took it.
+    ///
+    /// # Errors
+    /// The connection is over; a client that takes nothing within the time limit is cut off.
+    pub async fn flush(&mut self) -> Result<(), ConnError> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        let (stream, output) = (&mut self.stream, &self.output);
+        let writing = async {
+            stream.write_all(output).await?;
+            stream.flush().await
+        };
+        let done = tokio::time::timeout(self.timeout, writing).await;
+        // An idle connection keeps no write buffer.
+        self.output = Vec::new();
+        match done {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(err)) if is_goodbye(&err) => Err(ConnError::Closed),
+            Ok(Err(err)) => Err(ConnError::Io(err)),
+            Err(_) => Err(ConnError::TimedOut),
+        }
+    }
+
+    /// Turns TLS on after the go-ahead was flushed. What the client sent before the handshake is dropped:
+    /// it came in plain text and could be anybody's (RFC 3207 §4.2, CVE-2011-0411).
+    ///
+    /// # Errors
+    /// The handshake failed; the connection is of no use then.
+    pub async fn start_tls(&mut self) -> Result<(), ConnError> {
+        self.input = Vec::new();
+        self.used = 0;
+        match tokio::time::timeout(HANDSHAKE_TIMEOUT, self.accept_tls()).await {
+            Ok(done) => done,
+            Err(_) => Err(ConnError::TimedOut),
+        }
+    }
+
+    pub(crate) async fn accept_tls(&mut self) -> Result<(), ConnError> {
+        let acceptor = self.ctx.tls.mail_acceptor();
+        let plain = std::mem::replace(&mut self.stream, Stream::Gone);
+        // Boxed: a handshake's future is large and would stay part of every session's.
+        self.stream = match plain {
+            Stream::Plain(tcp) => {
+                let tls = Box::pin(acceptor.accept(tcp)).await.map_err(ConnError::Tls)?;
+                Stream::Tls(Box::new(tls))
+            }
+            Stream::Memory(pipe) => {
+                let tls = Box::pin(acceptor.accept(pipe)).await.map_err(ConnError::Tls)?;
+                Stream::MemoryTls(Box::new(tls))
+            }
+            _ => return Err(ConnError::Tls(io::ErrorKind::AlreadyExists.into())),
+        };
+        Ok(())
+    }
+
+    /// Says goodbye: flushes, closes TLS and the stream.
+    pub async fn close(mut self) {
+        if self.flush().await.is_ok() {
+            end(self.stream).await;
+        }
+    }
+}
+
+fn is_goodbye(err: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(err.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+}
