@@ -1,1 +1,75 @@
-//! delivery
+//! What happens to a message: accept, local delivery, the queue, remote delivery, bounces.
+//!
+//! The SMTP servers ask [`Delivery::verify_rcpt`] at RCPT and [`Delivery::accept`] at the end of the
+//! data; what `accept` answered with `Ok` is durable. Never here: a server's grammar, a connection
+//! that somebody opened to us.
+
+mod accept;
+mod error;
+pub mod outbound;
+pub mod queue;
+mod verify;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base::{Clock, TierBudget};
+use store::Store;
+
+pub use accept::{Accepted, AcceptedMessage, Rcpt};
+pub use error::AcceptError;
+pub use verify::{RcptVerdict, SenderVerdict};
+
+/// Routes and delivers. Cheap to clone; all clones are one.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    budget: Arc<TierBudget>,
+    /// Name servers the network gave (DHCP); used where the settings name none.
+    network_dns: Mutex<Vec<String>>,
+}
+
+impl Delivery {
+    /// A delivery over `store`.
+    #[must_use]
+    pub fn new(store: Store, clock: Arc<dyn Clock>, budget: Arc<TierBudget>) -> Self {
+        Self { inner: Arc::new(Inner { store, clock, budget, network_dns: Mutex::default() }) }
+    }
+
+    /// The name we give ourselves in EHLO, Received and notices.
+    #[must_use]
+    pub fn hostname(&self) -> String {
+        let name = self.inner.store.settings().hostname.clone();
+        if name.is_empty() { FALLBACK_HOSTNAME.to_owned() } else { name }
+    }
+
+    /// Tells the name servers that the network gave (`address` or `address:port`); they are asked
+    /// where the settings name none. Without either, what the system says.
+    pub fn set_network_dns(&self, servers: Vec<String>) {
+        *self.inner.network_dns.lock().unwrap_or_else(PoisonError::into_inner) = servers;
+    }
+
+    pub(crate) fn network_dns(&self) -> Vec<String> {
+        self.inner.network_dns.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.inner.clock.as_ref()
+    }
+
+    pub(crate) fn budget(&self) -> &TierBudget {
+        &self.inner.budget
+    }
+}
+
+/// The box's name until the wizard gave it one; the one it has by mDNS.
+const FALLBACK_HOSTNAME: &str = "postroom.local";

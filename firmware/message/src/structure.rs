@@ -103,6 +103,8 @@ pub struct Part {
 pub struct Structure {
     /// Bytes of the whole message.
     pub size: u64,
+    /// `Received` fields in the message's own header, for loop detection (RFC 5321 §6.3).
+    pub received: u32,
     /// The message's own header.
     pub header: MailHeader,
     /// The message's root part.
