@@ -1,1 +1,6 @@
-//! tests
+//! Everything that is tested over the real wire, in one test binary; one module per area.
+//!
+//! The daemon under test is `POSTROOM_BIN`, or is built. Nothing here is part of the product.
+
+#[cfg(test)]
+mod transcripts;
