@@ -1,8 +1,18 @@
-//! A message as bytes and as structure: RFC 5322 and MIME over mail-parser. No I/O.
+//! A message as bytes and as structure: RFC 5322 and MIME. No I/O, no clock.
 //!
 //! The whole message is never needed in memory: [`Scanner`] is fed pieces and keeps only header
-//! sections (bounded), offsets and counts.
+//! sections (bounded), offsets and counts. What comes from outside is never refused and never makes
+//! anything here fail: malformed mail has a structure too.
 
+mod address;
+mod field;
+mod imap;
+mod lexer;
+mod mime;
+mod scanner;
 mod structure;
 
-pub use structure::{Addr, Disposition, MailHeader, Part, PartKind, Scanner, Structure};
+pub use address::parse_addresses;
+pub use field::{Field, HeaderFields, header_fields};
+pub use scanner::Scanner;
+pub use structure::{Addr, Disposition, MailHeader, Part, PartKind, Structure};

@@ -111,45 +111,43 @@ pub struct Structure {
     pub root: Part,
 }
 
-/// Finds the [`Structure`] of a message that is fed in pieces.
-#[derive(Debug, Default)]
-pub struct Scanner {}
-
-impl Scanner {
-    /// A scanner at the start of a message.
+impl Structure {
+    /// The part of an IMAP section part number (RFC 9051 §6.4.5.1): `[1, 2]` for `1.2`. The empty
+    /// path is the root.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Takes the next piece, of any length.
-    pub fn feed(&mut self, _bytes: &[u8]) {
-        unimplemented!()
-    }
-
-    /// Ends the message.
-    #[must_use]
-    pub fn finish(self) -> Structure {
-        unimplemented!()
+    pub fn part(&self, path: &[u32]) -> Option<&Part> {
+        let Some((&first, rest)) = path.split_first() else {
+            return Some(&self.root);
+        };
+        let mut part = self.root.of_message(first)?;
+        for &number in rest {
+            part = match &part.kind {
+                PartKind::Multipart(children) => child(children, number)?,
+                PartKind::Message(_, root) => root.of_message(number)?,
+                PartKind::Leaf => return None,
+            };
+        }
+        Some(part)
     }
 }
 
-impl Structure {
-    /// The part of an IMAP section part number (RFC 9051 §6.4.5.1): `[1, 2]` for `1.2`.
-    #[must_use]
-    pub fn part(&self, _path: &[u32]) -> Option<&Part> {
-        unimplemented!()
+fn child(children: &[Part], number: u32) -> Option<&Part> {
+    children.get(usize::try_from(number).ok()?.checked_sub(1)?)
+}
+
+impl Part {
+    /// Part `number` of the message whose root this part is: part 1 of a message that is no
+    /// multipart is its body (RFC 9051 §6.4.5.1).
+    fn of_message(&self, number: u32) -> Option<&Self> {
+        match &self.kind {
+            PartKind::Multipart(children) => child(children, number),
+            _ => (number == 1).then_some(self),
+        }
     }
 
-    /// IMAP `envelope` text, for literal insertion into a FETCH response.
+    /// A parameter of Content-Type.
     #[must_use]
-    pub fn imap_envelope(&self) -> Vec<u8> {
-        unimplemented!()
-    }
-
-    /// IMAP `body` text: BODY (not extended) or BODYSTRUCTURE (extended).
-    #[must_use]
-    pub fn imap_body(&self, _extended: bool) -> Vec<u8> {
-        unimplemented!()
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.params.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 }
