@@ -1,1 +1,6 @@
-//! access
+//! How users reach their mail: the IMAP server (RFC 9051, RFC 3501).
+//!
+//! Never here: a decision about who gets mail, a byte on disk. What is stored is `store`'s, what a
+//! connection may do is `session`'s.
+
+pub mod imap;

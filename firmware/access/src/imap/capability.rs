@@ -1,0 +1,28 @@
+//! CAPABILITY. RFC 9051 §6.1.1.
+
+use super::session::Session;
+
+/// Told before and after login. IDLE and ID stand here too: Outlook looks for them before it logs in
+/// and polls if they are not there.
+const ALWAYS: &str = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE";
+
+/// Told after login.
+const LOGGED_IN: &str = "NAMESPACE UIDPLUS MOVE SPECIAL-USE CREATE-SPECIAL-USE CHILDREN UNSELECT \
+    CONDSTORE ESEARCH LIST-EXTENDED LIST-STATUS STATUS=SIZE QUOTA QUOTA=RES-STORAGE";
+
+/// What the session may do now.
+pub(super) fn list(session: &Session) -> String {
+    let conn = &session.conn;
+    if session.account.is_some() {
+        let limit = conn.ctx().budget.message_bytes_max;
+        return format!("{ALWAYS} {LOGGED_IN} APPENDLIMIT={limit}");
+    }
+    let mut words = ALWAYS.to_owned();
+    if !conn.is_tls() {
+        words.push_str(" STARTTLS");
+    }
+    // RFC 9051 §6.2.3: no password in the clear.
+    let logins = if conn.may_send_password() { " AUTH=PLAIN AUTH=LOGIN" } else { " LOGINDISABLED" };
+    words.push_str(logins);
+    words
+}

@@ -1,0 +1,57 @@
+//! COPY and MOVE. RFC 9051 §6.4.7 and §6.4.8, RFC 4315 (COPYUID), RFC 6851.
+
+use base::UidRanges;
+use store::{Copied, StoreError};
+
+use super::names;
+use super::parse::{Numbers, SequenceSet};
+use super::reply::{Answer, Fail, Outcome, bad_name, ok, try_create};
+use super::session::Session;
+
+/// `COPYUID uidvalidity from to`; both sets ascend, so that the n-th UIDs belong together.
+fn copyuid(copied: &Copied) -> String {
+    let source: UidRanges = copied.source.iter().copied().collect();
+    let target: UidRanges = copied.target.iter().copied().collect();
+    format!("[COPYUID {} {source} {target}]", copied.uid_validity)
+}
+
+impl Session {
+    pub(super) async fn copy(
+        &mut self,
+        set: &SequenceSet,
+        to: &[u8],
+        numbers: Numbers,
+        is_move: bool,
+    ) -> Outcome {
+        let account = self.account()?;
+        let selected = if is_move { self.writable()? } else { self.selected()? };
+        let from = selected.mailbox;
+        let uids = selected.view.resolve(set, numbers)?;
+        let name = names::decode(to).ok_or_else(bad_name)?;
+        let store = self.store();
+        let to = store.mailbox_by_name(account, &name)?.ok_or_else(try_create)?;
+        let done = if is_move { "MOVE completed" } else { "COPY completed" };
+        if uids.is_empty() {
+            return ok(done);
+        }
+        let copied = if is_move {
+            store.move_messages(from, uids, to.id).await
+        } else {
+            store.copy(from, uids, to.id).await
+        };
+        let copied = match copied {
+            Err(StoreError::NoSuchMailbox) => return Err(try_create()),
+            copied => copied.map_err(Fail::Store)?,
+        };
+        if copied.source.is_empty() {
+            return ok(done);
+        }
+        let code = copyuid(&copied);
+        if is_move {
+            // RFC 6851 §4.3: COPYUID goes before the EXPUNGEs.
+            self.say(format_args!("OK {code} Moved"));
+            return ok(done);
+        }
+        Ok(Answer::Ok(format!("{code} {done}").into()))
+    }
+}

@@ -1,0 +1,35 @@
+//! CREATE. RFC 9051 §6.3.4, RFC 6154 §3 (CREATE-SPECIAL-USE).
+//!
+//! Parents are made too and are mailboxes like any other: mail that Outlook's users put into a folder
+//! that cannot hold mail is lost.
+
+use base::AccountId;
+use store::SpecialUse;
+
+use super::names;
+use super::reply::{Outcome, bad_name, no, ok};
+use super::session::Session;
+
+impl Session {
+    pub(super) async fn create(
+        &mut self,
+        account: AccountId,
+        mailbox: &[u8],
+        special_uses: &[Option<SpecialUse>],
+    ) -> Outcome {
+        let name = names::new_name(mailbox).ok_or_else(bad_name)?;
+        let store = self.store();
+        let special_use = match special_uses {
+            [] => None,
+            [Some(special_use)] => Some(*special_use),
+            _ => return Err(no("[USEATTR] This special use is not known here")),
+        };
+        if special_use.is_some()
+            && store.mailboxes(account)?.iter().any(|known| known.special_use == special_use)
+        {
+            return Err(no("[USEATTR] Another mailbox has this special use"));
+        }
+        store.create_mailbox(account, name, special_use).await?;
+        ok("CREATE completed")
+    }
+}

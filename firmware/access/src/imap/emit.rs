@@ -1,0 +1,97 @@
+//! Values of the grammar as bytes of an answer. RFC 9051 §9.
+
+use base::Timestamp;
+use store::Flags;
+
+/// System flags in the order in which they are told.
+pub(crate) const SYSTEM_FLAGS: [(u8, &str); 5] = [
+    (Flags::ANSWERED, "\\Answered"),
+    (Flags::FLAGGED, "\\Flagged"),
+    (Flags::DELETED, "\\Deleted"),
+    (Flags::SEEN, "\\Seen"),
+    (Flags::DRAFT, "\\Draft"),
+];
+
+/// `"(" [flag *(SP flag)] ")"`
+pub(crate) fn push_flags(out: &mut Vec<u8>, flags: &Flags) {
+    out.push(b'(');
+    let system =
+        SYSTEM_FLAGS.iter().filter(|(bit, _)| flags.system & bit != 0).map(|known| known.1);
+    for (n, flag) in system.chain(flags.keywords.iter().map(String::as_str)).enumerate() {
+        if n > 0 {
+            out.push(b' ');
+        }
+        out.extend_from_slice(flag.as_bytes());
+    }
+    out.push(b')');
+}
+
+/// An atom where that is possible, else a quoted string, else a literal.
+pub(crate) fn push_astring(out: &mut Vec<u8>, text: &[u8]) {
+    let is_atom = |byte: &u8| *byte > b' ' && *byte < 0x7f && !b"(){%*\"\\".contains(byte);
+    let is_quotable = |byte: &u8| *byte >= b' ' && *byte < 0x7f;
+    if !text.is_empty() && text.iter().all(is_atom) && !text.eq_ignore_ascii_case(b"NIL") {
+        out.extend_from_slice(text);
+    } else if text.iter().all(is_quotable) {
+        out.push(b'"');
+        for byte in text {
+            if matches!(byte, b'"' | b'\\') {
+                out.push(b'\\');
+            }
+            out.push(*byte);
+        }
+        out.push(b'"');
+    } else {
+        out.extend_from_slice(format!("{{{}}}\r\n", text.len()).as_bytes());
+        out.extend_from_slice(text);
+    }
+}
+
+/// `date-time`, always in UTC: the zone in which a message came is not kept.
+pub(crate) fn date_time(at: Timestamp) -> String {
+    let civil = at.civil();
+    format!(
+        "\"{:02}-{}-{:04} {:02}:{:02}:{:02} +0000\"",
+        civil.day,
+        civil.month_name(),
+        civil.year.clamp(0, 9999),
+        civil.hour,
+        civil.minute,
+        civil.second
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_take_the_simplest_form() {
+        for (text, want) in [
+            ("INBOX", "INBOX"),
+            ("", "\"\""),
+            ("nil", "\"nil\""),
+            ("Sent Items", "\"Sent Items\""),
+            ("a\"b\\", "\"a\\\"b\\\\\""),
+            ("R&-D", "R&-D"),
+            ("a%", "\"a%\""),
+            ("a\nb", "{3}\r\na\nb"),
+        ] {
+            let mut out = Vec::new();
+            push_astring(&mut out, text.as_bytes());
+            assert_eq!(String::from_utf8(out).unwrap(), want);
+        }
+    }
+
+    #[test]
+    fn flags_and_dates_are_written() {
+        let mut out = Vec::new();
+        let flags = Flags { system: Flags::SEEN | Flags::DELETED, keywords: vec!["$Junk".into()] };
+        push_flags(&mut out, &flags);
+        assert_eq!(out, b"(\\Deleted \\Seen $Junk)");
+        assert_eq!(
+            date_time(Timestamp::from_secs(1_795_338_000)),
+            "\"22-Nov-2026 09:00:00 +0000\""
+        );
+    }
+}

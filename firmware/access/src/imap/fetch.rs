@@ -1,0 +1,274 @@
+//! FETCH. RFC 9051 §6.4.5, RFC 7162 §3.1.4.
+//!
+//! Rows come in slices and go out as they come: `1:*` of a mailbox of any size holds one slice and one
+//! piece of a message in memory.
+
+use base::{MailboxId, ModSeq, Uid, UidRanges};
+use store::{FlagOp, Flags, READ_MAX, Row, Store, StoreError};
+
+use super::emit;
+use super::parse::{Fetch, FetchItem, Numbers};
+use super::reply::{Answer, Fail, Outcome, ok};
+use super::section::{self, Content, piece_len};
+use super::session::Session;
+use super::view::Sequence;
+
+/// Rows at once.
+const SLICE: usize = 500;
+
+/// What is to be done for each message.
+struct Plan {
+    items: Vec<FetchItem>,
+    numbers: Numbers,
+    changed_since: Option<ModSeq>,
+    /// A section is asked for without PEEK.
+    sets_seen: bool,
+}
+
+impl Plan {
+    fn new(fetch: &Fetch, numbers: Numbers, is_read_only: bool) -> Self {
+        let mut items = fetch.items.clone();
+        // RFC 9051 §6.4.9: the UID is told whether asked for or not.
+        if numbers == Numbers::Uid && !fetch.wants(&FetchItem::Uid) {
+            items.insert(0, FetchItem::Uid);
+        }
+        // RFC 7162 §3.1.4.1: CHANGEDSINCE adds MODSEQ.
+        if fetch.changed_since.is_some() && !fetch.wants(&FetchItem::ModSeq) {
+            items.push(FetchItem::ModSeq);
+        }
+        let sets_seen = !is_read_only
+            && items.iter().any(|item| matches!(item, FetchItem::Section(s) if !s.is_peek));
+        Self { items, numbers, changed_since: fetch.changed_since.map(ModSeq), sets_seen }
+    }
+
+    fn is_wanted(&self, row: &Row) -> bool {
+        self.changed_since.is_none_or(|since| row.modseq > since)
+    }
+}
+
+/// How the messages fared.
+#[derive(Default)]
+struct Count {
+    sent: u64,
+    unreadable: u64,
+}
+
+impl Session {
+    pub(super) async fn fetch(&mut self, fetch: &Fetch, numbers: Numbers) -> Outcome {
+        let selected = self.selected()?;
+        let mailbox = selected.mailbox;
+        let target = selected.view.resolve(&fetch.set, numbers)?;
+        let plan = Plan::new(fetch, numbers, selected.is_read_only);
+        let view = selected.view.uids().clone();
+        self.is_condstore |= fetch.changed_since.is_some() || fetch.wants(&FetchItem::ModSeq);
+        let mut sequence = Sequence::over(&view);
+        let mut count = Count::default();
+        for &(first, last) in target.ranges() {
+            let mut from = first;
+            while from <= last {
+                let rows = self.store().rows(mailbox, Uid(from), Uid(last), SLICE)?;
+                let Some(end) = rows.last().map(|row| row.uid.0) else { break };
+                let is_full = rows.len() == SLICE;
+                self.fetch_slice(mailbox, rows, &plan, &mut sequence, &mut count).await?;
+                if !is_full {
+                    break;
+                }
+                from = end.saturating_add(1);
+                tokio::task::yield_now().await;
+            }
+        }
+        if count.unreadable > 0 {
+            return Ok(Answer::No("[SERVERBUG] Some messages could not be read".into()));
+        }
+        // RFC 5530: gone, but the client may not hear of it in this command.
+        if numbers == Numbers::Sequence && plan.changed_since.is_none() && count.sent < target.len()
+        {
+            return ok("[EXPUNGEISSUED] Some messages are gone");
+        }
+        ok("FETCH completed")
+    }
+
+    async fn fetch_slice(
+        &mut self,
+        mailbox: MailboxId,
+        mut rows: Vec<Row>,
+        plan: &Plan,
+        sequence: &mut Sequence<'_>,
+        count: &mut Count,
+    ) -> Result<(), Fail> {
+        rows.retain(|row| plan.is_wanted(row));
+        let newly_seen = if plan.sets_seen {
+            self.mark_seen(mailbox, &mut rows).await?
+        } else {
+            UidRanges::new()
+        };
+        for row in &rows {
+            // What came after the view was taken has no number yet.
+            let Some(seq) = sequence.of(row.uid) else { continue };
+            let shows_flags = newly_seen.contains(row.uid);
+            if Box::pin(self.fetch_row(seq, row, plan, shows_flags)).await? {
+                count.sent += 1;
+            } else {
+                count.unreadable += 1;
+            }
+            self.flush_if_full().await?;
+        }
+        Ok(())
+    }
+
+    /// Sets `\Seen` where it is missing; says where it was.
+    async fn mark_seen(&mut self, mailbox: MailboxId, rows: &mut [Row]) -> Result<UidRanges, Fail> {
+        let is_unseen = |row: &&Row| row.flags.system & Flags::SEEN == 0;
+        let unseen: UidRanges = rows.iter().filter(is_unseen).map(|row| row.uid).collect();
+        if unseen.is_empty() {
+            return Ok(unseen);
+        }
+        let seen = Flags { system: Flags::SEEN, keywords: Vec::new() };
+        let outcome =
+            self.store().store_flags(mailbox, unseen.clone(), FlagOp::Add, seen, None).await?;
+        for (uid, flags, modseq) in outcome.rows {
+            if let Ok(at) = rows.binary_search_by_key(&uid, |row| row.uid)
+                && let Some(row) = rows.get_mut(at)
+            {
+                row.flags = flags;
+                row.modseq = modseq;
+            }
+            self.selected()?.told.push((uid, modseq));
+        }
+        Ok(unseen)
+    }
+
+    /// One `* n FETCH (…)`. False if the message cannot be read: then nothing was written.
+    async fn fetch_row(
+        &mut self,
+        seq: u32,
+        row: &Row,
+        plan: &Plan,
+        shows_flags: bool,
+    ) -> Result<bool, Fail> {
+        let store = self.store();
+        let prepared = match prepare(&store, row, plan) {
+            Ok(prepared) => prepared,
+            Err(err) => {
+                let session = self.conn.session();
+                tracing::error!(session, uid = %row.uid, %err, "a message cannot be read");
+                return Ok(false);
+            }
+        };
+        self.conn.write(format!("* {seq} FETCH (").as_bytes());
+        for (n, (label, content)) in prepared.into_iter().enumerate() {
+            if n > 0 {
+                self.conn.write(b" ");
+            }
+            self.conn.write(&label);
+            match content {
+                Piece::Said => {}
+                Piece::Section(Content::Nil) => self.conn.write(b" NIL"),
+                Piece::Section(Content::Bytes(bytes)) => {
+                    self.conn.write(format!(" {{{}}}\r\n", bytes.len()).as_bytes());
+                    self.conn.write_content(&bytes);
+                }
+                Piece::Section(Content::Range { start, end }) => {
+                    self.conn.write(format!(" {{{}}}\r\n", end - start).as_bytes());
+                    self.send_range(&store, row, start, end).await?;
+                }
+            }
+        }
+        // RFC 9051 §6.4.5: setting \Seen by reading is told as a change of flags.
+        if shows_flags && !plan.items.contains(&FetchItem::Flags) {
+            let mut item = b" FLAGS ".to_vec();
+            emit::push_flags(&mut item, &row.flags);
+            self.conn.write(&item);
+        }
+        if self.is_condstore && shows_flags && !plan.items.contains(&FetchItem::ModSeq) {
+            self.conn.write(format!(" MODSEQ ({})", row.modseq).as_bytes());
+        }
+        self.conn.write(b")\r\n");
+        Ok(true)
+    }
+
+    /// Sends bytes of a message, one piece at a time.
+    async fn send_range(
+        &mut self,
+        store: &Store,
+        row: &Row,
+        start: u64,
+        end: u64,
+    ) -> Result<(), Fail> {
+        let mut at = start;
+        while at < end {
+            let piece = store.read(&row.blob, at, piece_len(at, end));
+            let piece = match piece {
+                Ok(piece) if !piece.is_empty() => piece,
+                // The length is promised: there is no way back into the protocol.
+                other => {
+                    let session = self.conn.session();
+                    tracing::error!(session, uid = %row.uid, err = ?other.err(), "a message ends early");
+                    return Err(Fail::End);
+                }
+            };
+            at += piece.len() as u64;
+            self.conn.write_content(&piece);
+            self.flush_if_full().await?;
+            if piece.len() == READ_MAX {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What stands behind a label.
+enum Piece {
+    /// Nothing: the value is in the label.
+    Said,
+    Section(Content),
+}
+
+/// Makes all items of a message ready, so that nothing is written of one that cannot be read.
+fn prepare(store: &Store, row: &Row, plan: &Plan) -> Result<Vec<(Vec<u8>, Piece)>, StoreError> {
+    let mut structure = None;
+    let mut texts = None;
+    let mut prepared = Vec::with_capacity(plan.items.len());
+    for item in &plan.items {
+        let text = match item {
+            FetchItem::Uid => format!("UID {}", row.uid).into_bytes(),
+            FetchItem::Size => format!("RFC822.SIZE {}", row.size).into_bytes(),
+            FetchItem::ModSeq => format!("MODSEQ ({})", row.modseq).into_bytes(),
+            FetchItem::InternalDate => {
+                format!("INTERNALDATE {}", emit::date_time(row.internal_date)).into_bytes()
+            }
+            FetchItem::Flags => {
+                let mut text = b"FLAGS ".to_vec();
+                emit::push_flags(&mut text, &row.flags);
+                text
+            }
+            FetchItem::Envelope | FetchItem::Body | FetchItem::BodyStructure => {
+                let texts = match &texts {
+                    Some(texts) => texts,
+                    None => texts.insert(store.imap_texts(&row.blob)?),
+                };
+                match item {
+                    FetchItem::Envelope => [b"ENVELOPE ", texts.envelope.as_slice()].concat(),
+                    FetchItem::Body => [b"BODY ", texts.body.as_slice()].concat(),
+                    _ => [b"BODYSTRUCTURE ", texts.bodystructure.as_slice()].concat(),
+                }
+            }
+            FetchItem::Section(wanted) => {
+                let content = section::open(store, row, &mut structure, wanted)?;
+                // A damaged message shows itself in its first piece.
+                if let Content::Range { start, end } = &content
+                    && *start < *end
+                {
+                    store.read(&row.blob, *start, 1)?;
+                }
+                prepared.push((wanted.label.clone().into_bytes(), Piece::Section(content)));
+                continue;
+            }
+        };
+        prepared.push((text, Piece::Said));
+    }
+    // Tells the numbers apart in answers that clients read by UID only.
+    debug_assert!(plan.numbers == Numbers::Sequence || plan.items.contains(&FetchItem::Uid));
+    Ok(prepared)
+}

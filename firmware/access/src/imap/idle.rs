@@ -1,0 +1,63 @@
+//! IDLE. RFC 2177, RFC 9051 §6.3.13.
+//!
+//! Also with no mailbox selected: some Outlooks send it there. A line about every two minutes keeps the
+//! way through NAT open and finds out who is gone.
+
+use std::time::Duration;
+
+use base::ModSeq;
+use session::Line;
+use tokio::sync::watch;
+
+use super::reply::{Answer, Fail};
+use super::session::Session;
+
+const STILL_HERE: Duration = Duration::from_secs(120);
+const LINE_MAX: usize = 1024;
+
+/// Waits for the next hint; for ever where none can come.
+async fn changed(watch: &mut Option<watch::Receiver<ModSeq>>) {
+    if let Some(receiver) = watch
+        && receiver.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
+impl Session {
+    /// Runs IDLE until DONE. Not boxed as a whole: this is where thousands of sessions wait.
+    pub(super) async fn idle(&mut self, tag: &str) -> Result<(), Fail> {
+        if let Err(Fail::Answer(answer)) = self.account() {
+            return self.answer(tag, &answer);
+        }
+        // The watch stands before the first look: nothing falls between them.
+        let mut watch = self
+            .selected
+            .as_ref()
+            .map(|selected| self.conn.ctx().store.watch_mailbox(selected.mailbox));
+        self.conn.write(b"+ idling\r\n");
+        Box::pin(self.tell_news(true)).await?;
+        self.conn.flush().await?;
+        loop {
+            tokio::select! {
+                done = self.conn.readable() => {
+                    done?;
+                    break;
+                }
+                () = changed(&mut watch) => Box::pin(self.tell_news(true)).await?,
+                () = tokio::time::sleep(STILL_HERE) => self.conn.write(b"* OK Still here\r\n"),
+            }
+            self.conn.flush().await?;
+        }
+        let answer = match self.conn.read_line(LINE_MAX).await? {
+            Line::Full(line) if line.trim_ascii().eq_ignore_ascii_case(b"DONE") => {
+                Answer::Ok("IDLE completed".into())
+            }
+            Line::Eof => return Err(Fail::End),
+            _ => Answer::Bad("IDLE ends with DONE".into()),
+        };
+        Box::pin(self.tell_news(true)).await?;
+        self.answer(tag, &answer)
+    }
+}

@@ -1,0 +1,269 @@
+//! LIST, LSUB and XLIST. RFC 9051 §6.3.9, RFC 3501 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 3348.
+//!
+//! All three show the special uses and the children: Outlook 2013 looks for special uses in LSUB.
+//! Every mailbox can be selected; `\Noselect` stands in the answer to `LIST "" ""` only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::AccountId;
+use store::{Mailbox, SpecialUse};
+
+use super::names::{self, Pattern};
+use super::parse::{List, ListKind};
+use super::reply::{Outcome, ok};
+use super::session::Session;
+
+/// The names of an account.
+struct Names {
+    mailboxes: BTreeMap<String, Mailbox>,
+    subscribed: BTreeSet<String>,
+}
+
+/// One line of the answer.
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    name: String,
+    attributes: Vec<&'static str>,
+    /// RFC 5258 §3.5: a subscribed mailbox stands below, but is not listed.
+    has_child_info: bool,
+}
+
+fn special_use(use_: SpecialUse, kind: ListKind) -> &'static str {
+    match use_ {
+        SpecialUse::Drafts => "\\Drafts",
+        SpecialUse::Sent => "\\Sent",
+        SpecialUse::Trash => "\\Trash",
+        // XLIST knew it by the name that Gmail gave it.
+        SpecialUse::Junk if kind == ListKind::Xlist => "\\Spam",
+        SpecialUse::Junk => "\\Junk",
+        SpecialUse::Archive => "\\Archive",
+    }
+}
+
+/// True if `names` holds a name below `parent`.
+fn has_below<'a>(mut names: impl Iterator<Item = &'a String>, parent: &str) -> bool {
+    names.any(|name| name.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/')))
+}
+
+impl Names {
+    fn has_children(&self, name: &str) -> bool {
+        let below = format!("{name}/");
+        let mut behind = self.mailboxes.range(below.clone()..);
+        behind.next().is_some_and(|(next, _)| next.starts_with(&below))
+    }
+
+    fn attributes(&self, name: &str, list: &List) -> Vec<&'static str> {
+        let mut attributes = Vec::new();
+        let mailbox = self.mailboxes.get(name);
+        if mailbox.is_none() {
+            attributes.push("\\NonExistent");
+        }
+        attributes.push(if self.has_children(name) { "\\HasChildren" } else { "\\HasNoChildren" });
+        if list.kind == ListKind::Xlist && name == "INBOX" {
+            attributes.push("\\Inbox");
+        }
+        if let Some(use_) = mailbox.and_then(|mailbox| mailbox.special_use) {
+            attributes.push(special_use(use_, list.kind));
+        }
+        if list.shows_subscribed && self.subscribed.contains(name) {
+            attributes.push("\\Subscribed");
+        }
+        attributes
+    }
+
+    /// True if the selection options (RFC 5258 §3.1) want the name.
+    fn is_selected(&self, name: &str, list: &List) -> bool {
+        let mailbox = self.mailboxes.get(name);
+        let is_subscribed = self.subscribed.contains(name);
+        if list.kind == ListKind::Lsub {
+            // A subscription that outlived its mailbox is not told: Outlook would show a folder that
+            // it cannot open.
+            return is_subscribed && mailbox.is_some();
+        }
+        (!list.only_subscribed || is_subscribed)
+            && (!list.only_special_use || mailbox.is_some_and(|m| m.special_use.is_some()))
+    }
+
+    /// All names, INBOX first.
+    fn in_order(&self, list: &List) -> Vec<&String> {
+        let gone = self.subscribed.iter().filter(|name| !self.mailboxes.contains_key(*name));
+        let mut names: Vec<&String> = self.mailboxes.keys().collect();
+        if list.only_subscribed {
+            names.extend(gone);
+        }
+        names.sort_by_key(|name| (name.as_str() != "INBOX", *name));
+        names
+    }
+
+    fn entries(&self, list: &List, patterns: &[Pattern]) -> Vec<Entry> {
+        let matches = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
+        let mut entries = Vec::new();
+        for name in self.in_order(list).into_iter().filter(|name| matches(name)) {
+            let has_child_info = list.is_recursive
+                && list.only_subscribed
+                && has_below(self.subscribed.iter().filter(|name| !matches(name)), name);
+            if self.is_selected(name, list) || has_child_info {
+                let attributes = self.attributes(name, list);
+                entries.push(Entry { name: name.clone(), attributes, has_child_info });
+            }
+        }
+        if list.kind == ListKind::Lsub {
+            self.add_parents(list, patterns, &mut entries);
+        }
+        entries
+    }
+
+    /// RFC 3501 §6.3.9: LSUB with `%` tells a parent that is not subscribed if a mailbox below it is.
+    /// It exists here, so it is told as what it is.
+    fn add_parents(&self, list: &List, patterns: &[Pattern], entries: &mut Vec<Entry>) {
+        let listed: BTreeSet<String> = entries.iter().map(|entry| entry.name.clone()).collect();
+        let matches = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
+        for name in self.mailboxes.keys().filter(|name| !listed.contains(*name) && matches(name)) {
+            let hidden = self
+                .subscribed
+                .iter()
+                .filter(|below| self.mailboxes.contains_key(*below) && !matches(below));
+            if has_below(hidden, name) {
+                let attributes = self.attributes(name, list);
+                entries.push(Entry { name: name.clone(), attributes, has_child_info: false });
+            }
+        }
+    }
+}
+
+impl Session {
+    pub(super) async fn list(&mut self, account: AccountId, list: &List) -> Outcome {
+        let (word, done) = match list.kind {
+            ListKind::List => ("LIST", "LIST completed"),
+            ListKind::Lsub => ("LSUB", "LSUB completed"),
+            ListKind::Xlist => ("XLIST", "XLIST completed"),
+        };
+        // RFC 9051 §6.3.9: an empty pattern asks for the delimiter and the root of the reference.
+        if !list.is_extended && matches!(list.patterns.as_slice(), [only] if only.is_empty()) {
+            self.say(format_args!("{word} (\\Noselect) \"/\" \"\""));
+            return ok(done);
+        }
+        let patterns: Vec<Pattern> = list
+            .patterns
+            .iter()
+            .filter_map(|pattern| Pattern::new(&list.reference, pattern))
+            .filter(|pattern| !pattern.is_empty())
+            .collect();
+        let store = self.store();
+        let names = Names {
+            mailboxes: store.mailboxes(account)?.into_iter().map(|m| (m.name.clone(), m)).collect(),
+            subscribed: store.subscriptions(account)?.into_iter().collect(),
+        };
+        for entry in names.entries(list, &patterns) {
+            let mut line = format!("* {word} ({}) \"/\" ", entry.attributes.join(" ")).into_bytes();
+            names::push(&mut line, &entry.name);
+            if entry.has_child_info {
+                line.extend_from_slice(b" (\"CHILDINFO\" (\"SUBSCRIBED\"))");
+            }
+            line.extend_from_slice(b"\r\n");
+            self.conn.write(&line);
+            // RFC 5819 §2: no STATUS of what does not exist.
+            if let (Some(items), Some(mailbox)) = (&list.status, names.mailboxes.get(&entry.name)) {
+                self.write_status(mailbox, items);
+            }
+            self.flush_if_full().await?;
+        }
+        ok(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base::{MailboxId, ModSeq, Uid, UidValidity};
+
+    use super::super::parse::{Command, command};
+    use super::*;
+
+    fn names(mailboxes: &[(&str, Option<SpecialUse>)], subscribed: &[&str]) -> Names {
+        let mailbox = |(name, special_use): &(&str, Option<SpecialUse>)| {
+            let mailbox = Mailbox {
+                id: MailboxId(1),
+                account: AccountId(1),
+                name: (*name).to_owned(),
+                special_use: *special_use,
+                subscribed: false,
+                uid_validity: UidValidity(1),
+                uid_next: Uid(1),
+                highest_modseq: ModSeq(1),
+                exists: 0,
+                unseen: 0,
+                deleted: 0,
+                bytes: 0,
+            };
+            ((*name).to_owned(), mailbox)
+        };
+        Names {
+            mailboxes: mailboxes.iter().map(mailbox).collect(),
+            subscribed: subscribed.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    fn told(names: &Names, text: &str) -> Vec<String> {
+        let line = format!("a {text}\r\n");
+        let Ok(Command::List(list)) = command(line.as_bytes()).map(|tagged| tagged.command) else {
+            panic!("{text}")
+        };
+        let patterns: Vec<Pattern> =
+            list.patterns.iter().filter_map(|p| Pattern::new(&list.reference, p)).collect();
+        let tell = |entry: Entry| {
+            let info = if entry.has_child_info { " +" } else { "" };
+            format!("{} {}{info}", entry.name, entry.attributes.join(" "))
+        };
+        names.entries(&list, &patterns).into_iter().map(tell).collect()
+    }
+
+    #[test]
+    fn every_command_shows_special_uses_and_children() {
+        let names = names(
+            &[("A", None), ("A/b", None), ("INBOX", None), ("Junk", Some(SpecialUse::Junk))],
+            &["INBOX", "Junk", "A/b", "gone"],
+        );
+        assert_eq!(
+            told(&names, "LIST \"\" *"),
+            [
+                "INBOX \\HasNoChildren",
+                "A \\HasChildren",
+                "A/b \\HasNoChildren",
+                "Junk \\HasNoChildren \\Junk"
+            ]
+        );
+        assert_eq!(
+            told(&names, "LSUB \"\" *"),
+            ["INBOX \\HasNoChildren", "A/b \\HasNoChildren", "Junk \\HasNoChildren \\Junk"]
+        );
+        assert_eq!(
+            told(&names, "LSUB \"\" %"),
+            ["INBOX \\HasNoChildren", "Junk \\HasNoChildren \\Junk", "A \\HasChildren"]
+        );
+        assert_eq!(
+            told(&names, "XLIST \"\" %"),
+            ["INBOX \\HasNoChildren \\Inbox", "A \\HasChildren", "Junk \\HasNoChildren \\Spam"]
+        );
+    }
+
+    #[test]
+    fn selection_options_select() {
+        let names = names(
+            &[("A", None), ("A/b", None), ("INBOX", None), ("Sent", Some(SpecialUse::Sent))],
+            &["A/b", "gone"],
+        );
+        assert_eq!(
+            told(&names, "LIST (SUBSCRIBED) \"\" *"),
+            ["A/b \\HasNoChildren \\Subscribed", "gone \\NonExistent \\HasNoChildren \\Subscribed"]
+        );
+        assert_eq!(
+            told(&names, "LIST (SUBSCRIBED RECURSIVEMATCH) \"\" %"),
+            ["A \\HasChildren +", "gone \\NonExistent \\HasNoChildren \\Subscribed"]
+        );
+        assert_eq!(told(&names, "LIST (SPECIAL-USE) \"\" *"), ["Sent \\HasNoChildren \\Sent"]);
+        assert_eq!(
+            told(&names, "LIST \"\" (inbox A/%) RETURN (SUBSCRIBED)"),
+            ["INBOX \\HasNoChildren", "A/b \\HasNoChildren \\Subscribed"]
+        );
+    }
+}

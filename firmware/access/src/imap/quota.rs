@@ -1,0 +1,42 @@
+//! GETQUOTA and GETQUOTAROOT. RFC 9208. One quota root per account, named by the empty string.
+
+use base::AccountId;
+
+use super::names;
+use super::reply::{Fail, Outcome, bad_name, no, no_mailbox, ok};
+use super::session::Session;
+
+impl Session {
+    pub(super) fn get_quota(&mut self, account: AccountId, root: &[u8]) -> Outcome {
+        if !root.is_empty() {
+            return Err(no("[NONEXISTENT] There is no such quota root"));
+        }
+        self.write_quota(account)?;
+        ok("GETQUOTA completed")
+    }
+
+    pub(super) fn get_quota_root(&mut self, account: AccountId, mailbox: &[u8]) -> Outcome {
+        let name = names::decode(mailbox).ok_or_else(bad_name)?;
+        if self.store().mailbox_by_name(account, &name)?.is_none() {
+            return Err(no_mailbox());
+        }
+        let mut line = b"* QUOTAROOT ".to_vec();
+        names::push(&mut line, &name);
+        line.extend_from_slice(b" \"\"\r\n");
+        self.conn.write(&line);
+        self.write_quota(account)?;
+        ok("GETQUOTAROOT completed")
+    }
+
+    /// RFC 9208 §5.1: STORAGE counts units of 1024 bytes.
+    fn write_quota(&mut self, account: AccountId) -> Result<(), Fail> {
+        match self.store().quota(account)? {
+            (used, Some(limit)) => {
+                let (used, limit) = (used.div_ceil(1024), limit / 1024);
+                self.say(format_args!("QUOTA \"\" (STORAGE {used} {limit})"));
+            }
+            (_, None) => self.say(format_args!("QUOTA \"\" ()")),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! Reads one command from the connection: its lines and literals. RFC 9051 §4.3, RFC 7888.
+//!
+//! A literal is refused by its announced size, before a byte of it is kept. What a client sends all the
+//! same (`{n+}`) is thrown away up to the size of the largest message; beyond it the session ends.
+
+use session::Line;
+
+use super::parse::{self, AppendHead, Bad, LiteralMark, Tagged};
+use super::reply::{Answer, Fail};
+use super::session::Session;
+
+/// Longest line and longest command with its literals, before and after login.
+const LINE_MAX: [usize; 2] = [8 * 1024, 64 * 1024];
+const COMMAND_MAX: [usize; 2] = [16 * 1024, 128 * 1024];
+/// What is read away after a refused literal before login.
+const DISCARD_BEFORE_LOGIN_MAX: u64 = 64 * 1024;
+
+/// APPEND up to its message, which waits to be read.
+#[derive(Debug)]
+pub(super) struct PendingAppend {
+    pub(super) head: AppendHead,
+    pub(super) mark: LiteralMark,
+}
+
+/// What came.
+pub(super) enum Received {
+    Command(Tagged),
+    Append(Box<PendingAppend>),
+    /// No command; the rest of it is read away.
+    Rejected {
+        tag: Option<String>,
+        answer: Answer,
+    },
+}
+
+fn rejected(tag: Option<String>, answer: Answer) -> Received {
+    Received::Rejected { tag, answer }
+}
+
+impl Session {
+    fn limit(&self, limits: [usize; 2]) -> usize {
+        limits[usize::from(self.account.is_some())]
+    }
+
+    /// The next command.
+    pub(super) async fn receive(&mut self) -> Result<Received, Fail> {
+        let mut bytes = Vec::new();
+        loop {
+            if !bytes.is_empty() && self.account.is_none() {
+                // What follows a literal of LOGIN is a password.
+                self.conn.mask_next_line();
+            }
+            let line = match self.conn.read_line(self.limit(LINE_MAX)).await? {
+                Line::Full(line) => line,
+                Line::TooLong => {
+                    let answer = Answer::Bad("[TOOBIG] The command line is too long".into());
+                    return Ok(rejected(parse::tag_of(&bytes), answer));
+                }
+                Line::Eof => return Err(Fail::End),
+            };
+            let start = bytes.len();
+            bytes.extend_from_slice(&line);
+            let Some(mark) = parse::literal_mark(&line) else {
+                return Ok(match parse::command(&bytes) {
+                    Ok(tagged) => Received::Command(tagged),
+                    Err(bad) => rejected(bad.tag, Answer::Bad(bad.why.0.into())),
+                });
+            };
+            if self.account.is_some() {
+                let before = bytes.get(..start + mark.at).unwrap_or_default();
+                match parse::append_head(before) {
+                    Some(Ok(head)) => {
+                        return Ok(Received::Append(Box::new(PendingAppend { head, mark })));
+                    }
+                    Some(Err((tag, Bad(why)))) => {
+                        self.discard(mark).await?;
+                        return Ok(rejected(Some(tag), Answer::Bad(why.into())));
+                    }
+                    None => {}
+                }
+            }
+            let room = self.limit(COMMAND_MAX).saturating_sub(bytes.len());
+            let size = match usize::try_from(mark.size) {
+                Ok(size) if size <= room.min(self.limit(LINE_MAX)) => size,
+                _ => {
+                    let tag = parse::tag_of(&bytes);
+                    // Answered before the session may end: the client should know why.
+                    let answer = Answer::Bad("[TOOBIG] The literal is too large".into());
+                    if !self.is_discardable(mark) {
+                        self.answer(tag.as_deref().unwrap_or("*"), &answer)?;
+                        return Err(Fail::Bye("The literal is too large"));
+                    }
+                    self.discard(mark).await?;
+                    return Ok(rejected(tag, answer));
+                }
+            };
+            self.invite(mark).await?;
+            self.read_literal(size, &mut bytes).await?;
+        }
+    }
+
+    /// Asks for a literal that the client holds back.
+    pub(super) async fn invite(&mut self, mark: LiteralMark) -> Result<(), Fail> {
+        if !mark.is_non_sync {
+            self.conn.write(b"+ Ready for literal data\r\n");
+        }
+        self.conn.flush().await?;
+        Ok(())
+    }
+
+    async fn read_literal(&mut self, size: usize, bytes: &mut Vec<u8>) -> Result<(), Fail> {
+        let mut left = size;
+        while left > 0 {
+            let piece = self.conn.fill().await?;
+            if piece.is_empty() {
+                return Err(Fail::End);
+            }
+            let taken = piece.len().min(left);
+            bytes.extend_from_slice(piece.get(..taken).unwrap_or_default());
+            self.conn.consume(taken);
+            left -= taken;
+        }
+        Ok(())
+    }
+
+    /// True if a refused literal will not come, or is small enough to be read away.
+    pub(super) fn is_discardable(&self, mark: LiteralMark) -> bool {
+        let max = match self.account {
+            Some(_) => self.conn.ctx().budget.message_bytes_max,
+            None => DISCARD_BEFORE_LOGIN_MAX,
+        };
+        !mark.is_non_sync || mark.size <= max
+    }
+
+    /// Reads a refused literal away, and the rest of its command. RFC 7888 §4.
+    pub(super) async fn discard(&mut self, mut mark: LiteralMark) -> Result<(), Fail> {
+        let mut times = 0;
+        // A synchronising literal does not come: the client waits for `+` and gets the tagged answer.
+        while mark.is_non_sync {
+            times += 1;
+            if !self.is_discardable(mark) || times > 100 {
+                return Err(Fail::Bye("The literal is too large"));
+            }
+            self.skip(mark.size).await?;
+            if self.account.is_none() {
+                self.conn.mask_next_line();
+            }
+            match self.conn.read_line(self.limit(LINE_MAX)).await? {
+                Line::Full(line) => match parse::literal_mark(&line) {
+                    Some(next) => mark = next,
+                    None => return Ok(()),
+                },
+                Line::TooLong => return Ok(()),
+                Line::Eof => return Err(Fail::End),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads `count` bytes and forgets them.
+    pub(super) async fn skip(&mut self, count: u64) -> Result<(), Fail> {
+        let mut left = count;
+        while left > 0 {
+            let there = self.conn.fill().await?.len();
+            if there == 0 {
+                return Err(Fail::End);
+            }
+            let taken = usize::try_from(left).map_or(there, |left| left.min(there));
+            self.conn.consume(taken);
+            left -= taken as u64;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,347 @@
+//! One IMAP session: the state of RFC 9051 §3, the turn of command and answer, and the news that go
+//! before an answer.
+//!
+//! Memory: between commands a session holds its connection, an id and the ranges of its view. Whatever
+//! a command needs lives in a boxed future that ends with the command.
+
+use std::time::Duration;
+
+use base::{AccountId, MailboxId, ModSeq, Uid};
+use session::{Conn, ConnError};
+use store::{Flags, Store, StoreError};
+
+use super::parse::{Command, Numbers, Tagged};
+use super::receive::Received;
+use super::reply::{Answer, Fail, Outcome, ok};
+use super::view::{News, View};
+use super::{capability, emit, reply};
+
+/// RFC 9051 §5.4: at least 30 minutes.
+const AUTOLOGOUT: Duration = Duration::from_secs(31 * 60);
+/// Bad commands and wrong logins before the login.
+const BAD_BEFORE_LOGIN_MAX: u32 = 10;
+/// Bad commands in a row after it.
+const BAD_IN_A_ROW_MAX: u32 = 100;
+/// Bytes that may wait to be sent before a flush.
+pub(super) const FLUSH_AT: usize = 16 * 1024;
+
+/// The selected mailbox.
+#[derive(Debug)]
+pub(super) struct Selected {
+    pub(super) mailbox: MailboxId,
+    pub(super) view: View,
+    /// EXAMINE.
+    pub(super) is_read_only: bool,
+    /// Flag changes of the current command that the client has heard of, ascending by UID.
+    pub(super) told: Vec<(Uid, ModSeq)>,
+}
+
+/// A session.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) conn: Conn,
+    pub(super) account: Option<AccountId>,
+    pub(super) selected: Option<Box<Selected>>,
+    /// RFC 7162 §3.1: answers carry MODSEQ from the first command that asks for it.
+    pub(super) is_condstore: bool,
+    bad_commands: u32,
+}
+
+impl Session {
+    pub(super) fn new(conn: Conn) -> Self {
+        Self { conn, account: None, selected: None, is_condstore: false, bad_commands: 0 }
+    }
+
+    pub(super) fn store(&self) -> Store {
+        self.conn.ctx().store.clone()
+    }
+
+    /// The account, or the answer that a login comes first.
+    pub(super) fn account(&self) -> Result<AccountId, Fail> {
+        self.account.ok_or_else(|| Fail::Answer(Answer::Bad("log in first".into())))
+    }
+
+    /// The selected mailbox, or the answer that one must be selected first.
+    pub(super) fn selected(&mut self) -> Result<&mut Selected, Fail> {
+        self.account()?;
+        let bad = || Fail::Answer(Answer::Bad("select a mailbox first".into()));
+        self.selected.as_deref_mut().ok_or_else(bad)
+    }
+
+    /// The selected mailbox, if messages may be changed there.
+    pub(super) fn writable(&mut self) -> Result<&mut Selected, Fail> {
+        let selected = self.selected()?;
+        if selected.is_read_only {
+            return Err(reply::no("[READ-ONLY] The mailbox was opened with EXAMINE"));
+        }
+        Ok(selected)
+    }
+
+    /// Writes one untagged line.
+    pub(super) fn say(&mut self, text: std::fmt::Arguments<'_>) {
+        self.conn.write(format!("* {text}\r\n").as_bytes());
+    }
+
+    /// Sends what waits if it is enough to be worth it.
+    pub(super) async fn flush_if_full(&mut self) -> Result<(), ConnError> {
+        if self.conn.pending_out() > FLUSH_AT { self.conn.flush().await } else { Ok(()) }
+    }
+
+    /// Speaks with the client until the end.
+    pub(super) async fn serve(mut self) {
+        let capabilities = capability::list(&self);
+        self.say(format_args!("OK [CAPABILITY {capabilities}] Postroom ready"));
+        let fail = loop {
+            if let Err(fail) = self.turn().await {
+                break fail;
+            }
+        };
+        Box::pin(self.farewell(fail)).await;
+    }
+
+    async fn farewell(mut self, fail: Fail) {
+        let bye = match &fail {
+            Fail::Bye(text) => Some(*text),
+            Fail::Conn(ConnError::TimedOut) => Some("Autologout: nothing was heard for too long"),
+            Fail::Conn(ConnError::NoLogin) => Some("No login in time"),
+            Fail::Conn(ConnError::Flood) => Some("The command line does not end"),
+            Fail::Conn(ConnError::Shutdown) => Some("[UNAVAILABLE] The server is stopping"),
+            _ => None,
+        };
+        if let Some(text) = bye {
+            self.say(format_args!("BYE {text}"));
+        }
+        tracing::debug!(session = self.conn.session(), ?fail, "imap session over");
+        self.conn.close().await;
+    }
+
+    /// One command and its answer.
+    async fn turn(&mut self) -> Result<(), Fail> {
+        self.conn.flush().await?;
+        self.conn.readable().await?;
+        // A TLS ClientHello has no line end: without a look it would wait for one.
+        if self.account.is_none() && self.conn.buffered().starts_with(&[0x16, 0x03]) {
+            return Err(Fail::Bye("This port speaks plain text first: use STARTTLS, or port 993"));
+        }
+        match Box::pin(self.receive()).await? {
+            Received::Command(Tagged { tag, command: Command::Idle }) => self.idle(&tag).await,
+            Received::Command(tagged) => Box::pin(self.obey(tagged)).await,
+            Received::Append(append) => Box::pin(self.obey_append(*append)).await,
+            Received::Rejected { tag, answer } => {
+                self.answer(tag.as_deref().unwrap_or("*"), &answer)
+            }
+        }
+    }
+
+    /// Runs a command and answers it, with the news before the answer.
+    async fn obey(&mut self, Tagged { tag, command }: Tagged) -> Result<(), Fail> {
+        // RFC 9051 §7.5.1: sequence numbers stand still while these speak of them.
+        let may_expunge = !matches!(
+            command,
+            Command::Fetch(_, Numbers::Sequence)
+                | Command::Store(_, Numbers::Sequence)
+                | Command::Search(_, Numbers::Sequence)
+        );
+        let outcome = self.run(&tag, command).await;
+        self.conclude(&tag, outcome, may_expunge).await
+    }
+
+    /// Turns an outcome into the tagged answer.
+    pub(super) async fn conclude(
+        &mut self,
+        tag: &str,
+        outcome: Outcome,
+        may_expunge: bool,
+    ) -> Result<(), Fail> {
+        let answer = match outcome {
+            Ok(answer) | Err(Fail::Answer(answer)) => answer,
+            Err(Fail::Store(err)) => reply::of_store(self.conn.session(), &err),
+            Err(fail) => return Err(fail),
+        };
+        if !matches!(answer, Answer::Bad(_) | Answer::Given) {
+            self.tell_news(may_expunge).await?;
+        }
+        self.answer(tag, &answer)
+    }
+
+    /// Writes the tagged answer and counts the bad ones.
+    pub(super) fn answer(&mut self, tag: &str, answer: &Answer) -> Result<(), Fail> {
+        let (word, text) = match answer {
+            Answer::Ok(text) => ("OK", text),
+            Answer::No(text) => ("NO", text),
+            Answer::Bad(text) => ("BAD", text),
+            Answer::Given => return Ok(()),
+        };
+        self.conn.write(format!("{tag} {word} {text}\r\n").as_bytes());
+        if let Some(selected) = &mut self.selected {
+            selected.told = Vec::new();
+        }
+        match (answer, self.account) {
+            (Answer::Bad(_), _) | (Answer::No(_), None) => self.bad_commands += 1,
+            (_, Some(_)) => self.bad_commands = 0,
+            _ => {}
+        }
+        let max = if self.account.is_some() { BAD_IN_A_ROW_MAX } else { BAD_BEFORE_LOGIN_MAX };
+        if self.bad_commands >= max { Err(Fail::Bye("Too many bad commands")) } else { Ok(()) }
+    }
+
+    /// Counts the session as `account`'s.
+    pub(super) fn log_in(&mut self, account: &store::Account) -> Outcome {
+        if !self.conn.set_login(account.id) {
+            return Err(reply::no("[LIMIT] The account has too many connections"));
+        }
+        self.conn.set_timeout(AUTOLOGOUT);
+        self.account = Some(account.id);
+        self.bad_commands = 0;
+        tracing::info!(
+            session = self.conn.session(),
+            peer = %self.conn.peer(),
+            account = %account.address,
+            tls = self.conn.is_tls(),
+            "imap login"
+        );
+        let capabilities = capability::list(self);
+        Ok(Answer::Ok(format!("[CAPABILITY {capabilities}] Logged in").into()))
+    }
+
+    async fn run(&mut self, tag: &str, command: Command) -> Outcome {
+        match command {
+            Command::Capability => {
+                let capabilities = capability::list(self);
+                self.say(format_args!("CAPABILITY {capabilities}"));
+                ok("CAPABILITY completed")
+            }
+            Command::Noop => ok("NOOP completed"),
+            Command::Logout => {
+                self.say(format_args!("BYE Logging out"));
+                self.answer(tag, &Answer::Ok("LOGOUT completed".into()))?;
+                Err(Fail::End)
+            }
+            // RFC 2971 §3.1; a client that hears no untagged ID before the OK may not log in at all.
+            Command::Id => {
+                self.say(format_args!("ID (\"name\" \"Postroom\")"));
+                ok("ID completed")
+            }
+            Command::StartTls => self.start_tls(tag).await,
+            Command::Authenticate { mechanism, initial } => {
+                self.authenticate(&mechanism, initial).await
+            }
+            Command::Login { login, password } => self.login(&login, &password).await,
+            command => self.run_authenticated(tag, command).await,
+        }
+    }
+
+    async fn run_authenticated(&mut self, tag: &str, command: Command) -> Outcome {
+        let account = self.account()?;
+        match command {
+            Command::Enable(names) => self.enable(&names),
+            Command::Select { mailbox, is_read_only, wants_condstore } => {
+                self.select(&mailbox, is_read_only, wants_condstore).await
+            }
+            Command::Create { mailbox, special_uses } => {
+                self.create(account, &mailbox, &special_uses).await
+            }
+            Command::Delete(mailbox) => self.delete(account, &mailbox).await,
+            Command::Rename { from, to } => self.rename(account, &from, &to).await,
+            Command::Subscribe { mailbox, is_subscribed } => {
+                self.subscribe(account, &mailbox, is_subscribed).await
+            }
+            Command::List(list) => self.list(account, &list).await,
+            Command::Namespace => {
+                // RFC 2342: one personal namespace, no prefix.
+                self.say(format_args!("NAMESPACE ((\"\" \"/\")) NIL NIL"));
+                ok("NAMESPACE completed")
+            }
+            Command::Status { mailbox, items } => self.status(account, &mailbox, &items),
+            Command::GetQuota(root) => self.get_quota(account, &root),
+            Command::GetQuotaRoot(mailbox) => self.get_quota_root(account, &mailbox),
+            Command::SetQuota => Err(reply::no("[NOPERM] Quotas are set by the administrator")),
+            command => self.run_selected(tag, command).await,
+        }
+    }
+
+    async fn run_selected(&mut self, tag: &str, command: Command) -> Outcome {
+        self.selected()?;
+        match command {
+            Command::Check => ok("CHECK completed"),
+            Command::Close => self.close().await,
+            Command::Unselect => self.unselect(),
+            Command::Expunge(set) => self.expunge(set.as_ref()).await,
+            Command::Search(search, numbers) => self.search(tag, *search, numbers).await,
+            Command::Fetch(fetch, numbers) => self.fetch(&fetch, numbers).await,
+            Command::Store(store, numbers) => self.store_flags(*store, numbers).await,
+            Command::Copy { set, to, numbers, is_move } => {
+                self.copy(&set, &to, numbers, is_move).await
+            }
+            _ => Err(Fail::Answer(Answer::Bad("unknown command".into()))),
+        }
+    }
+
+    /// Tells what happened in the selected mailbox since the last time.
+    pub(super) async fn tell_news(&mut self, may_expunge: bool) -> Result<(), Fail> {
+        let store = self.store();
+        let Some(selected) = self.selected.as_deref_mut() else { return Ok(()) };
+        let changes = match store.changes(selected.mailbox, selected.view.modseq) {
+            Ok(changes) => changes,
+            Err(StoreError::NoSuchMailbox) => {
+                return Err(Fail::Bye("The selected mailbox was deleted"));
+            }
+            Err(err) => {
+                // The command itself was done: its answer must not be lost to this.
+                tracing::warn!(session = self.conn.session(), %err, "no news of a mailbox");
+                return Ok(());
+            }
+        };
+        let mut news = selected.view.take(&changes, may_expunge);
+        let told = std::mem::take(&mut selected.told);
+        news.flags.retain(|(_, uid, _, modseq)| {
+            told.binary_search_by_key(uid, |known| known.0)
+                .ok()
+                .and_then(|at| told.get(at))
+                .is_none_or(|known| known.1 < *modseq)
+        });
+        self.write_news(&news).await
+    }
+
+    async fn write_news(&mut self, news: &News) -> Result<(), Fail> {
+        for seq in &news.expunged {
+            self.say(format_args!("{seq} EXPUNGE"));
+            self.flush_if_full().await?;
+        }
+        if let Some(exists) = news.exists {
+            self.say(format_args!("{exists} EXISTS"));
+        }
+        for (seq, _, flags, modseq) in &news.flags {
+            self.write_flags(*seq, None, Some(flags), *modseq);
+            self.flush_if_full().await?;
+        }
+        Ok(())
+    }
+
+    /// `* n FETCH (UID … FLAGS (…) MODSEQ (…))`; MODSEQ only for those who asked for it: it breaks old
+    /// Outlooks.
+    pub(super) fn write_flags(
+        &mut self,
+        seq: u32,
+        uid: Option<Uid>,
+        flags: Option<&Flags>,
+        modseq: ModSeq,
+    ) {
+        let mut items: Vec<Vec<u8>> = Vec::with_capacity(3);
+        if let Some(uid) = uid {
+            items.push(format!("UID {uid}").into_bytes());
+        }
+        if let Some(flags) = flags {
+            let mut item = b"FLAGS ".to_vec();
+            emit::push_flags(&mut item, flags);
+            items.push(item);
+        }
+        if self.is_condstore {
+            items.push(format!("MODSEQ ({modseq})").into_bytes());
+        }
+        let mut line = format!("* {seq} FETCH (").into_bytes();
+        line.extend_from_slice(&items.join(&b' '));
+        line.extend_from_slice(b")\r\n");
+        self.conn.write(&line);
+    }
+}

@@ -1,0 +1,48 @@
+//! STATUS. RFC 9051 §6.3.11, RFC 7162 §3.1.7, RFC 7889 §4, RFC 8438.
+
+use base::AccountId;
+use store::Mailbox;
+
+use super::names;
+use super::parse::StatusItem;
+use super::reply::{Outcome, bad_name, no_mailbox, ok};
+use super::session::Session;
+
+impl Session {
+    pub(super) fn status(
+        &mut self,
+        account: AccountId,
+        mailbox: &[u8],
+        items: &[StatusItem],
+    ) -> Outcome {
+        let name = names::decode(mailbox).ok_or_else(bad_name)?;
+        let mailbox = self.store().mailbox_by_name(account, &name)?.ok_or_else(no_mailbox)?;
+        self.write_status(&mailbox, items);
+        ok("STATUS completed")
+    }
+
+    /// `* STATUS mailbox (…)`
+    pub(super) fn write_status(&mut self, mailbox: &Mailbox, items: &[StatusItem]) {
+        // RFC 7162 §3.1: asking for HIGHESTMODSEQ turns CONDSTORE on.
+        self.is_condstore |= items.contains(&StatusItem::HighestModSeq);
+        let limit = self.conn.ctx().budget.message_bytes_max;
+        let told: Vec<String> = items
+            .iter()
+            .map(|item| match item {
+                StatusItem::Messages => format!("MESSAGES {}", mailbox.exists),
+                StatusItem::Recent => "RECENT 0".to_owned(),
+                StatusItem::UidNext => format!("UIDNEXT {}", mailbox.uid_next),
+                StatusItem::UidValidity => format!("UIDVALIDITY {}", mailbox.uid_validity),
+                StatusItem::Unseen => format!("UNSEEN {}", mailbox.unseen),
+                StatusItem::Deleted => format!("DELETED {}", mailbox.deleted),
+                StatusItem::Size => format!("SIZE {}", mailbox.bytes),
+                StatusItem::HighestModSeq => format!("HIGHESTMODSEQ {}", mailbox.highest_modseq),
+                StatusItem::AppendLimit => format!("APPENDLIMIT {limit}"),
+            })
+            .collect();
+        let mut line = b"* STATUS ".to_vec();
+        names::push(&mut line, &mailbox.name);
+        line.extend_from_slice(format!(" ({})\r\n", told.join(" ")).as_bytes());
+        self.conn.write(&line);
+    }
+}

@@ -1,0 +1,72 @@
+//! STORE. RFC 9051 §6.4.6, RFC 7162 §3.1.3.
+
+use base::ModSeq;
+use store::FlagOutcome;
+
+use super::parse::{Numbers, StoreFlags};
+use super::reply::{Answer, Fail, Outcome, ok};
+use super::session::Session;
+
+impl Session {
+    pub(super) async fn store_flags(&mut self, wanted: StoreFlags, numbers: Numbers) -> Outcome {
+        let store = self.store();
+        self.is_condstore |= wanted.unchanged_since.is_some();
+        if wanted.is_silent {
+            // What others changed is told now: afterwards it could not be told from our own change,
+            // which the client does not want to hear of.
+            self.tell_news(false).await?;
+        }
+        let selected = self.writable()?;
+        let mailbox = selected.mailbox;
+        let uids = selected.view.resolve(&wanted.set, numbers)?;
+        if uids.is_empty() {
+            return ok("STORE completed");
+        }
+        let before = selected.view.modseq;
+        let unchanged_since = wanted.unchanged_since.map(ModSeq);
+        let outcome =
+            store.store_flags(mailbox, uids, wanted.op, wanted.flags, unchanged_since).await?;
+        self.tell_stored(&outcome, numbers, wanted.is_silent, before).await?;
+        if outcome.modified.is_empty() {
+            return ok("STORE completed");
+        }
+        let modified = self.as_asked(&outcome, numbers)?;
+        Ok(Answer::Ok(format!("[MODIFIED {modified}] Conditional STORE failed for some").into()))
+    }
+
+    /// The untagged answers. A silent one tells MODSEQ only, to those who asked for it (RFC 7162 §3.1.3).
+    async fn tell_stored(
+        &mut self,
+        outcome: &FlagOutcome,
+        numbers: Numbers,
+        is_silent: bool,
+        before: ModSeq,
+    ) -> Result<(), Fail> {
+        let uids = self.selected()?.view.uids().clone();
+        let mut sequence = super::view::Sequence::over(&uids);
+        let is_condstore = self.is_condstore;
+        for (uid, flags, modseq) in &outcome.rows {
+            let Some(seq) = sequence.of(*uid) else { continue };
+            self.selected()?.told.push((*uid, *modseq));
+            let uid = (numbers == Numbers::Uid).then_some(*uid);
+            if !is_silent {
+                self.write_flags(seq, uid, Some(flags), *modseq);
+            } else if is_condstore && *modseq > before {
+                self.write_flags(seq, uid, None, *modseq);
+            }
+            self.flush_if_full().await?;
+        }
+        Ok(())
+    }
+
+    /// The messages that were left alone, in the numbers that the client used.
+    fn as_asked(&mut self, outcome: &FlagOutcome, numbers: Numbers) -> Result<String, Fail> {
+        if numbers == Numbers::Uid {
+            return Ok(outcome.modified.to_string());
+        }
+        let mut sequence = self.selected()?.view.sequence();
+        let seqs: base::UidRanges =
+            outcome.modified.iter().filter_map(|uid| sequence.of(uid)).map(base::Uid).collect();
+        Ok(seqs.to_string())
+    }
+}
