@@ -46,6 +46,9 @@ impl Session {
         };
         match credentials {
             Ok(credentials) => Ok(self.check(&credentials).await),
+            Err(Broken::Said(reply)) if reply == replies::WRONG_PASSWORD => {
+                Ok(self.count_failure(&reply))
+            }
             Err(Broken::Said(reply)) => Ok(self.conclude(&reply)),
             Err(Broken::Gone(err)) => Err(err),
         }
@@ -155,12 +158,16 @@ impl Session {
             %err,
             "login refused"
         );
+        self.count_failure(&reply)
+    }
+
+    fn count_failure(&mut self, reply: &Reply) -> Next {
         self.counters.auth_failures += 1;
         if self.counters.auth_failures >= limits::AUTH_FAILURES_MAX {
-            self.say(&reply);
+            self.say(reply);
             self.say(&replies::TOO_MANY_ERRORS);
             return Next::Close;
         }
-        self.conclude(&reply)
+        self.conclude(reply)
     }
 }

@@ -29,20 +29,23 @@ pub use role::Role;
 
 /// One SMTP server on one kind of port.
 #[derive(Clone, Debug)]
-pub struct SmtpServer {
+pub struct Smtp {
     role: Role,
     delivery: Delivery,
 }
 
-impl SmtpServer {
-    /// A server that hands what it takes to `delivery`.
+impl Smtp {
+    /// The server of a [service](base::box_link::SERVICES) (`smtp`, `submissions`, `submission`, `lmtp`;
+    /// any other name speaks as `smtp`, which trusts nobody); it hands what it takes to `delivery`.
     #[must_use]
-    pub fn new(role: Role, delivery: Delivery) -> Self {
+    pub fn new(service: &str, delivery: Delivery) -> Self {
+        let roles = [Role::Submissions, Role::Submission, Role::Lmtp];
+        let role = roles.into_iter().find(|role| role.name() == service).unwrap_or(Role::Smtp);
         Self { role, delivery }
     }
 }
 
-impl Service for SmtpServer {
+impl Service for Smtp {
     fn name(&self) -> &'static str {
         self.role.name()
     }

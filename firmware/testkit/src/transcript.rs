@@ -14,6 +14,7 @@
 //! tls 1                             TLS handshake on connection 1 now
 //! S1: <eof>                         the server closed;  C1: <eof> closes our side
 //! login 1 bert                      logs connection 1 in as another account (before its first line)
+//! open 2 imap                       opens connection 2 with another protocol, for the last account
 //! ```
 //! IMAP connections are opened at their first line and logged in as the last account unless `raw`. SMTP ones
 //! have had their greeting and `EHLO client.test` answered unless `raw`.
@@ -36,6 +37,7 @@ enum Step {
     Tls(u32),
     Hangup(u32),
     Login(u32, String),
+    Open(u32, String),
 }
 
 /// A parsed transcript.
@@ -128,6 +130,9 @@ impl Transcript {
             ["tls", id] => self.steps.push((n, Step::Tls(id.parse()?))),
             ["login", id, name] => {
                 self.steps.push((n, Step::Login(id.parse()?, (*name).to_owned())));
+            }
+            ["open", id, protocol] => {
+                self.steps.push((n, Step::Open(id.parse()?, (*protocol).to_owned())));
             }
             _ => bail!("not a line of a transcript"),
         }
@@ -252,7 +257,12 @@ impl Play<'_> {
     fn step(&mut self, step: &Step, skipping: &mut BTreeMap<u32, bool>) -> Result<()> {
         match step {
             Step::Login(id, account) => {
-                let client = self.open(Some(account))?;
+                let client = open(self.to, &self.transcript.protocol, Some(account))?;
+                self.clients.insert(*id, client);
+            }
+            Step::Open(id, protocol) => {
+                let account = self.transcript.accounts.last().map(String::as_str);
+                let client = open(self.to, protocol, account)?;
                 self.clients.insert(*id, client);
             }
             Step::Tls(id) => self.client(*id)?.start_tls()?,
@@ -302,27 +312,27 @@ impl Play<'_> {
     fn client(&mut self, id: u32) -> Result<&mut Client> {
         if !self.clients.contains_key(&id) {
             let account = self.transcript.accounts.last().map(String::as_str);
-            let client = self.open(if self.transcript.raw { None } else { account })?;
+            let account = if self.transcript.raw { None } else { account };
+            let client = open(self.to, &self.transcript.protocol, account)?;
             self.clients.insert(id, client);
         }
         self.clients.get_mut(&id).context("no such connection")
     }
+}
 
-    /// A connection at the point where the transcript begins.
-    fn open(&self, account: Option<&str>) -> Result<Client> {
-        let protocol = self.transcript.protocol.as_str();
-        let mut client = Client::connect(self.to, port_of(protocol)?)?;
-        let Some(account) = account else { return Ok(client) };
-        if protocol.starts_with("imap") {
-            client.read_line()?.context("no greeting")?;
-            client.imap(&format!("LOGIN {account}@office.test secret-{account}"))?;
-        } else {
-            client.smtp_reply()?;
-            let hello = if protocol == "lmtp" { "LHLO" } else { "EHLO" };
-            client.smtp(&format!("{hello} client.test"), "250")?;
-        }
-        Ok(client)
+/// A connection at the point where the transcript begins.
+fn open(to: &dyn Connector, protocol: &str, account: Option<&str>) -> Result<Client> {
+    let mut client = Client::connect(to, port_of(protocol)?)?;
+    let Some(account) = account else { return Ok(client) };
+    if protocol.starts_with("imap") {
+        client.read_line()?.context("no greeting")?;
+        client.imap(&format!("LOGIN {account}@office.test secret-{account}"))?;
+    } else {
+        client.smtp_reply()?;
+        let hello = if protocol == "lmtp" { "LHLO" } else { "EHLO" };
+        client.smtp(&format!("{hello} client.test"), "250")?;
     }
+    Ok(client)
 }
 
 /// One piece of a pattern.
