@@ -1,0 +1,247 @@
+//! Accounts.
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use base::{AccountId, DomainName};
+use serde::Deserialize;
+use serde_json::json;
+use store::{Account, AccountChange, AccountState, StoreError};
+
+use crate::Web;
+use crate::api::accounts_input::{AccountInput, Taken};
+use crate::api::done;
+use crate::api::views::AccountView;
+use crate::error::ApiError;
+use crate::guard::{Identity, Person};
+use crate::input::{Body, Params, Segment};
+use crate::outbound::named;
+use crate::rules;
+use crate::sessions::Who;
+
+/// Accounts on a page.
+const PAGE_MAX: usize = 500;
+const PAGE: usize = 50;
+/// Accounts read from the store at once while searching.
+const CHUNK: usize = 500;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Query {
+    #[serde(default)]
+    after: u32,
+    limit: Option<usize>,
+    #[serde(default)]
+    search: String,
+    #[serde(default)]
+    domain: String,
+}
+
+impl Query {
+    fn takes(&self, account: &Account, wanted: &str, domain: Option<&DomainName>) -> bool {
+        if domain.is_some_and(|domain| account.address.domain() != domain) {
+            return false;
+        }
+        let contains = |text: &str| text.to_lowercase().contains(wanted);
+        wanted.is_empty()
+            || contains(&account.name)
+            || contains(&account.address.to_string())
+            || account.aliases.iter().any(|alias| contains(&alias.to_string()))
+    }
+}
+
+pub(super) async fn list(
+    State(web): State<Web>,
+    Params(query): Params<Query>,
+) -> Result<impl IntoResponse, ApiError> {
+    let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
+    let wanted = query.search.trim().to_lowercase();
+    let domain = match query.domain.as_str() {
+        "" => None,
+        name => Some(rules::domain(name).map_err(|problem| problem.at("domain"))?),
+    };
+    let (mut after, mut items, mut next) = (AccountId(query.after), Vec::new(), None);
+    'pages: loop {
+        let page = web.store().accounts(after, CHUNK)?;
+        let Some(last) = page.last() else { break };
+        let last = last.id;
+        for account in &page {
+            if !query.takes(account, &wanted, domain.as_ref()) {
+                continue;
+            }
+            if items.len() == limit {
+                next = Some(after.0);
+                break 'pages;
+            }
+            items.push(AccountView::of(&web, account)?);
+            after = account.id;
+        }
+        after = last;
+    }
+    let total = web.store().accounts_len()?;
+    Ok(Json(json!({ "items": items, "next": next, "total": total })))
+}
+
+pub(super) async fn add(
+    State(web): State<Web>,
+    Person(by): Person,
+    Body(input): Body<AccountInput>,
+) -> Result<impl IntoResponse, ApiError> {
+    let mut account = input.check(web.store(), &mut Taken::read(web.store())?)?;
+    account.password_hash = Some(Box::pin(web.ctx().auth.hash(&input.password)).await?);
+    let id = web.store().create_account(account).await?;
+    let account = find(&web, id.0)?;
+    tracing::info!(account = %account.address, by = by.login(), "account added");
+    Ok((StatusCode::CREATED, Json(AccountView::of(&web, &account)?)))
+}
+
+fn find(web: &Web, id: u32) -> Result<Account, ApiError> {
+    web.store().account(AccountId(id))?.ok_or_else(ApiError::not_found)
+}
+
+pub(super) async fn show(
+    State(web): State<Web>,
+    Segment(id): Segment<u32>,
+) -> Result<impl IntoResponse, ApiError> {
+    Ok(Json(AccountView::of(&web, &find(&web, id)?)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Change {
+    name: Option<String>,
+    aliases: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "named")]
+    quota_mb: Option<Option<u64>>,
+    state: Option<AccountState>,
+    is_admin: Option<bool>,
+    #[serde(default, deserialize_with = "named")]
+    language: Option<Option<String>>,
+}
+
+impl Change {
+    fn check(&self, web: &Web, account: &Account) -> Result<AccountChange, ApiError> {
+        let name = self.name.as_deref().map(rules::name).transpose();
+        let language = match &self.language {
+            Some(Some(text)) => {
+                Some(Some(rules::language(text).map_err(|problem| problem.at("language"))?))
+            }
+            Some(None) => Some(None),
+            None => None,
+        };
+        let quota_bytes = match self.quota_mb {
+            Some(Some(mb)) => {
+                Some(Some(rules::quota(mb).map_err(|problem| problem.at("quota_mb"))?))
+            }
+            Some(None) => Some(None),
+            None => None,
+        };
+        Ok(AccountChange {
+            name: name.map_err(|problem| problem.at("name"))?,
+            aliases: self.aliases(web, account)?,
+            quota_bytes,
+            state: self.state,
+            is_admin: self.is_admin,
+            language,
+            password_hash: None,
+        })
+    }
+
+    /// All aliases after the change: those it has may stay, others must be free.
+    fn aliases(
+        &self,
+        web: &Web,
+        account: &Account,
+    ) -> Result<Option<Vec<base::Address>>, ApiError> {
+        let Some(texts) = &self.aliases else { return Ok(None) };
+        if texts.len() > rules::ALIASES_MAX {
+            return Err(ApiError::invalid("too-many-aliases").field("aliases"));
+        }
+        let own: BTreeSet<String> = account.aliases.iter().map(base::Address::key).collect();
+        let mut taken = Taken::read(web.store())?;
+        let (mut aliases, mut seen) = (Vec::with_capacity(texts.len()), BTreeSet::new());
+        for (n, text) in texts.iter().enumerate() {
+            let field = format!("aliases.{n}");
+            let address = rules::address(text).map_err(|problem| problem.at(&field))?;
+            if !seen.insert(address.key()) {
+                return Err(ApiError::invalid("duplicate").field(field));
+            }
+            let kept = own.contains(&address.key());
+            aliases.push(if kept { address } else { taken.free(web.store(), text, &field)? });
+        }
+        Ok(Some(aliases))
+    }
+}
+
+/// An admin account must not lock itself out.
+fn is_self(by: &Identity, id: u32) -> bool {
+    by.who == Who::Account(AccountId(id))
+}
+
+pub(super) async fn change(
+    State(web): State<Web>,
+    Person(by): Person,
+    Segment(id): Segment<u32>,
+    Body(input): Body<Change>,
+) -> Result<impl IntoResponse, ApiError> {
+    let account = find(&web, id)?;
+    let loses = input.state == Some(AccountState::Disabled) || input.is_admin == Some(false);
+    if loses && is_self(&by, id) {
+        return Err(ApiError::conflict("not-yourself"));
+    }
+    let change = input.check(&web, &account)?;
+    let is_disabled = change.state == Some(AccountState::Disabled);
+    web.store().update_account(account.id, change).await?;
+    if is_disabled {
+        web.sessions().close_all(Who::Account(account.id), None);
+    }
+    tracing::info!(account = %account.address, by = by.login(), "account changed");
+    Ok(Json(AccountView::of(&web, &find(&web, id)?)?))
+}
+
+pub(super) async fn remove(
+    State(web): State<Web>,
+    Person(by): Person,
+    Segment(id): Segment<u32>,
+) -> Result<impl IntoResponse, ApiError> {
+    if is_self(&by, id) {
+        return Err(ApiError::conflict("not-yourself"));
+    }
+    let account = find(&web, id)?;
+    match web.store().delete_account(account.id).await {
+        Err(StoreError::InUse) => return Err(ApiError::conflict("in-use")),
+        gone => gone?,
+    }
+    web.sessions().close_all(Who::Account(account.id), None);
+    tracing::info!(account = %account.address, by = by.login(), "account removed");
+    Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Password {
+    password: String,
+}
+
+pub(super) async fn set_password(
+    State(web): State<Web>,
+    Person(by): Person,
+    Segment(id): Segment<u32>,
+    Body(input): Body<Password>,
+) -> Result<impl IntoResponse, ApiError> {
+    let account = find(&web, id)?;
+    let min = if account.is_admin { rules::ADMIN_PASSWORD_MIN } else { rules::PASSWORD_MIN };
+    let login = account.address.to_string();
+    rules::password(&input.password, min, &[&login, account.address.local()])
+        .map_err(|problem| problem.at("password"))?;
+    let password_hash = Some(Box::pin(web.ctx().auth.hash(&input.password)).await?);
+    let change = AccountChange { password_hash, ..Default::default() };
+    web.store().update_account(account.id, change).await?;
+    let own = is_self(&by, id).then_some(&by.key);
+    web.sessions().close_all(Who::Account(account.id), own);
+    tracing::info!(account = login, by = by.login(), "password set by an admin");
+    Ok(done())
+}

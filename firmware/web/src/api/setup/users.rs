@@ -1,0 +1,77 @@
+//! The first users: all of a list, or none.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use base::AccountId;
+use serde::Deserialize;
+use serde_json::json;
+use store::NewAccount;
+
+use crate::Web;
+use crate::api::accounts_input::{AccountInput, Taken};
+use crate::api::views::AccountView;
+use crate::error::ApiError;
+use crate::input::Body;
+
+/// Users in one list.
+const USERS_MAX: usize = 500;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Users {
+    users: Vec<AccountInput>,
+}
+
+pub(super) async fn add(
+    State(web): State<Web>,
+    Body(input): Body<Users>,
+) -> Result<impl IntoResponse, ApiError> {
+    if input.users.len() > USERS_MAX {
+        return Err(ApiError::invalid("too-much").field("users"));
+    }
+    let mut ready = check(&web, &input.users)?;
+    for (account, given) in ready.iter_mut().zip(&input.users) {
+        account.password_hash = Some(Box::pin(web.ctx().auth.hash(&given.password)).await?);
+    }
+    let mut made: Vec<AccountId> = Vec::with_capacity(ready.len());
+    for (line, account) in ready.into_iter().enumerate() {
+        match web.store().create_account(account).await {
+            Ok(id) => made.push(id),
+            Err(err) => {
+                take_back(&web, &made).await;
+                let refusal = ApiError::from(err);
+                return Err(ApiError::lines("users-invalid", vec![refusal.into_line(line)]));
+            }
+        }
+    }
+    tracing::info!(count = made.len(), "accounts added by the wizard");
+    let mut created = Vec::with_capacity(made.len());
+    for id in made {
+        if let Some(account) = web.store().account(id)? {
+            created.push(AccountView::of(&web, &account)?);
+        }
+    }
+    Ok(Json(json!({ "created": created })))
+}
+
+fn check(web: &Web, users: &[AccountInput]) -> Result<Vec<NewAccount>, ApiError> {
+    let mut taken = Taken::read(web.store())?;
+    let (mut ready, mut wrong) = (Vec::with_capacity(users.len()), Vec::new());
+    for (line, user) in users.iter().enumerate() {
+        match user.check(web.store(), &mut taken) {
+            Ok(account) => ready.push(account),
+            Err(refusal) => wrong.push(refusal.into_line(line)),
+        }
+    }
+    if wrong.is_empty() { Ok(ready) } else { Err(ApiError::lines("users-invalid", wrong)) }
+}
+
+/// None is made if one cannot be: another admin took an address in the meantime, or the disk is full.
+async fn take_back(web: &Web, made: &[AccountId]) {
+    for id in made {
+        if let Err(err) = web.store().delete_account(*id).await {
+            tracing::error!(%err, account = id.0, "an account of a failed list stays");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What the API shows of things.
+
+use serde::Serialize;
+use store::{Account, AccountState, Alias, QueueEntry, QueueRecipient, RecipientState};
+
+use crate::Web;
+use crate::error::ApiError;
+use crate::guard::Identity;
+use crate::rules::MB;
+
+/// Who is signed in.
+#[derive(Debug, Serialize)]
+pub(crate) struct SignedIn {
+    role: &'static str,
+    login: String,
+    address: Option<String>,
+    name: String,
+    language: Option<String>,
+}
+
+impl SignedIn {
+    pub(crate) fn of(web: &Web, identity: &Identity) -> Self {
+        let role = if identity.is_admin() { "admin" } else { "user" };
+        match &identity.account {
+            Some(account) => Self {
+                role,
+                login: identity.login(),
+                address: Some(account.address.to_string()),
+                name: account.name.clone(),
+                language: account.language.clone(),
+            },
+            None => {
+                let language = web.settings().language.clone();
+                let language = (!language.is_empty()).then_some(language);
+                Self { role, login: identity.login(), address: None, name: String::new(), language }
+            }
+        }
+    }
+}
+
+/// An account.
+#[derive(Debug, Serialize)]
+pub(crate) struct AccountView {
+    id: u32,
+    address: String,
+    name: String,
+    aliases: Vec<String>,
+    quota_mb: Option<u64>,
+    used_bytes: u64,
+    state: AccountState,
+    is_admin: bool,
+    language: Option<String>,
+    password_set: bool,
+}
+
+impl AccountView {
+    pub(crate) fn of(web: &Web, account: &Account) -> Result<Self, ApiError> {
+        let (used_bytes, _) = web.store().quota(account.id)?;
+        Ok(Self {
+            id: account.id.0,
+            address: account.address.to_string(),
+            name: account.name.clone(),
+            aliases: account.aliases.iter().map(ToString::to_string).collect(),
+            quota_mb: account.quota_bytes.map(|bytes| bytes / MB),
+            used_bytes,
+            state: account.state,
+            is_admin: account.is_admin,
+            language: account.language.clone(),
+            password_set: account.password_hash.is_some(),
+        })
+    }
+}
+
+/// An alias.
+#[derive(Debug, Serialize)]
+pub(crate) struct AliasView {
+    address: String,
+    targets: Vec<String>,
+}
+
+impl From<&Alias> for AliasView {
+    fn from(alias: &Alias) -> Self {
+        Self {
+            address: alias.address.to_string(),
+            targets: alias.targets.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// A queue entry.
+#[derive(Debug, Serialize)]
+pub(crate) struct QueueView {
+    /// A text: JavaScript's numbers end at 2^53.
+    id: String,
+    sender: Option<String>,
+    size: u64,
+    queued_at: String,
+    hold: bool,
+    recipients: Vec<RecipientView>,
+}
+
+#[derive(Debug, Serialize)]
+struct RecipientView {
+    address: String,
+    state: &'static str,
+    attempts: u32,
+    next_attempt_at: String,
+    last_reply: Option<String>,
+    last_host: Option<String>,
+}
+
+impl From<&QueueRecipient> for RecipientView {
+    fn from(recipient: &QueueRecipient) -> Self {
+        Self {
+            address: recipient.address.to_string(),
+            state: match recipient.state {
+                RecipientState::Pending => "pending",
+                RecipientState::Delivered => "delivered",
+                RecipientState::Failed => "failed",
+            },
+            attempts: recipient.attempts,
+            next_attempt_at: recipient.next_attempt_at.rfc3339(),
+            last_reply: recipient.last_reply.clone(),
+            last_host: recipient.last_host.clone(),
+        }
+    }
+}
+
+impl From<&QueueEntry> for QueueView {
+    fn from(entry: &QueueEntry) -> Self {
+        Self {
+            id: entry.id.to_string(),
+            sender: entry.envelope.reverse_path.as_ref().map(ToString::to_string),
+            size: entry.size.saturating_sub(u64::from(entry.skip)),
+            queued_at: entry.queued_at.rfc3339(),
+            hold: entry.hold,
+            recipients: entry.recipients.iter().map(RecipientView::from).collect(),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Who may ask: the cookie, the same-origin check, the access each route of the table declares.
+//!
+//! A handler is reached only through [`check`]: the route table puts it before each of them.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use store::{Account, AccountState};
+
+use crate::Web;
+use crate::error::ApiError;
+use crate::sessions::{Key, Who};
+
+/// The cookie's name. `__Host-`: only over HTTPS, only for this host (RFC 6265bis §4.1.3.2).
+const COOKIE: &str = "__Host-postroom";
+/// A request is answered within this time.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everybody.
+    Public,
+    /// Everybody, while the wizard is open.
+    WhileSetup,
+    /// Who typed the setup code, while the wizard is open.
+    Setup,
+    /// Who is signed in.
+    Person,
+    /// Who is signed in as an admin.
+    Admin,
+}
+
+/// Whom the cookie stands for.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) key: Key,
+    pub(crate) who: Who,
+    /// With [`Who::Account`].
+    pub(crate) account: Option<Arc<Account>>,
+}
+
+impl Identity {
+    pub(crate) fn is_person(&self) -> bool {
+        self.who != Who::Setup
+    }
+
+    pub(crate) fn is_admin(&self) -> bool {
+        self.who == Who::Admin || self.account.as_ref().is_some_and(|account| account.is_admin)
+    }
+
+    /// For the log.
+    pub(crate) fn login(&self) -> String {
+        match &self.account {
+            Some(account) => account.address.to_string(),
+            None => "admin".to_owned(),
+        }
+    }
+}
+
+/// The client's address, put into each request by the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        // Without a connection (a test) it is nobody's address, and counted as one.
+        let unknown = Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        Ok(parts.extensions.get::<Self>().copied().unwrap_or(unknown))
+    }
+}
+
+/// Who asks, if anybody is known.
+pub(crate) struct Visitor(pub(crate) Option<Identity>);
+
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(parts.extensions.get::<Identity>().cloned()))
+    }
+}
+
+/// Who is signed in (on routes of [`Access::Person`] and [`Access::Admin`]).
+pub(crate) struct Person(pub(crate) Identity);
+
+impl<S: Sync> FromRequestParts<S> for Person {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let known = parts.extensions.get::<Identity>().filter(|identity| identity.is_person());
+        known.cloned().map(Self).ok_or_else(sign_in_needed)
+    }
+}
+
+/// The name under which the client reached us, without port; empty if it did not say.
+pub(crate) struct RequestHost(pub(crate) String);
+
+impl<S: Sync> FromRequestParts<S> for RequestHost {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(host_of(authority(&parts.headers, &parts.uri)).to_owned()))
+    }
+}
+
+fn sign_in_needed() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "sign-in-needed")
+}
+
+/// `host[:port]` of the request: `:authority` in HTTP/2, `Host` in HTTP/1.1.
+pub(crate) fn authority<'a>(headers: &'a HeaderMap, uri: &'a axum::http::Uri) -> &'a str {
+    let named = uri.authority().map(axum::http::uri::Authority::as_str);
+    let host = || headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    named.or_else(host).unwrap_or_default()
+}
+
+/// `authority` without its port.
+pub(crate) fn host_of(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+/// Stands before each handler.
+pub(crate) async fn check(
+    State((web, access)): State<(Web, Access)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match admit(&web, access, &request) {
+        Ok(Some(identity)) => {
+            request.extensions_mut().insert(identity);
+        }
+        Ok(None) => {}
+        Err(refusal) => return refusal.into_response(),
+    }
+    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::new(StatusCode::REQUEST_TIMEOUT, "timeout").into_response(),
+    }
+}
+
+fn admit(web: &Web, access: Access, request: &Request) -> Result<Option<Identity>, ApiError> {
+    if !is_same_origin(request) {
+        return Err(ApiError::forbidden("cross-site"));
+    }
+    let setup_is_over = || web.settings().setup_complete;
+    if matches!(access, Access::WhileSetup | Access::Setup) && setup_is_over() {
+        return Err(ApiError::new(StatusCode::GONE, "setup-over"));
+    }
+    let identity = identify(web, request.headers())?;
+    let who = identity.as_ref();
+    match access {
+        Access::Public | Access::WhileSetup => {}
+        Access::Setup if who.is_some_and(|known| known.who == Who::Setup) => {}
+        Access::Setup => return Err(ApiError::new(StatusCode::UNAUTHORIZED, "setup-code-needed")),
+        _ if !who.is_some_and(Identity::is_person) => return Err(sign_in_needed()),
+        Access::Admin if !who.is_some_and(Identity::is_admin) => {
+            return Err(ApiError::forbidden("forbidden"));
+        }
+        Access::Person | Access::Admin => {}
+    }
+    Ok(identity)
+}
+
+/// What changes something must come from our own pages. A browser says where a request comes from
+/// (`Sec-Fetch-Site`, or `Origin` where it is old) and a page cannot forge it; a client that is no browser
+/// says nothing and has no cookie of a person's browser.
+fn is_same_origin(request: &Request) -> bool {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return true;
+    }
+    let headers = request.headers();
+    let site = headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin");
+    let origin = headers.get(header::ORIGIN).is_none_or(|origin| {
+        let ours = authority(headers, request.uri());
+        let theirs = origin.to_str().ok().and_then(|origin| origin.strip_prefix("https://"));
+        theirs.is_some_and(|theirs| !ours.is_empty() && theirs.eq_ignore_ascii_case(ours))
+    });
+    site && origin
+}
+
+/// Whose cookie came along. The account is looked up each time: disabled or deleted means signed out.
+fn identify(web: &Web, headers: &HeaderMap) -> Result<Option<Identity>, ApiError> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|c| c.split_once('='));
+    let Some((_, token)) = pairs.find(|(name, _)| name.trim() == COOKIE) else {
+        return Ok(None);
+    };
+    let Some((key, who)) = web.sessions().find(token.trim()) else { return Ok(None) };
+    let Who::Account(id) = who else { return Ok(Some(Identity { key, who, account: None })) };
+    match web.store().account(id)?.filter(|account| account.state == AccountState::Active) {
+        Some(account) => Ok(Some(Identity { key, who, account: Some(Arc::new(account)) })),
+        None => {
+            web.sessions().close(&key);
+            Ok(None)
+        }
+    }
+}
+
+/// Opens a session: the Set-Cookie header that does it.
+pub(crate) fn open_session(
+    web: &Web,
+    who: Who,
+) -> Result<[(header::HeaderName, HeaderValue); 1], ApiError> {
+    let token = web.sessions().open(who).ok_or_else(ApiError::busy)?;
+    let cookie = format!("{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict");
+    let value = HeaderValue::from_str(&cookie).map_err(|_| ApiError::busy())?;
+    Ok([(header::SET_COOKIE, value)])
+}
+
+/// The Set-Cookie header that takes the cookie away.
+pub(crate) fn forget_session() -> [(header::HeaderName, HeaderValue); 1] {
+    let gone = "__Host-postroom=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0";
+    [(header::SET_COOKIE, HeaderValue::from_static(gone))]
+}

@@ -1,0 +1,186 @@
+//! Applying a provisioning file to the store.
+
+use base::{Address, DomainName};
+use session::{Auth, LoginError};
+use store::{Account, AccountChange, NewAccount, Settings, Store, StoreError};
+
+use super::{Provision, User};
+
+/// Why a file was not applied.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// An address of the file belongs to somebody else on this box. Nothing was applied.
+    #[error("{0} belongs to another account or alias of this box")]
+    AddressTaken(Address),
+    /// A password could not be hashed. Nothing was applied.
+    #[error("a password could not be hashed")]
+    Hash(#[from] LoginError),
+    /// The box could not be asked or changed. What is missing comes at the next start: the file counts as
+    /// applied only with its last act.
+    #[error("the store refused while {doing}")]
+    Store {
+        /// What was being done.
+        doing: &'static str,
+        /// Its word.
+        #[source]
+        source: StoreError,
+    },
+}
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It was applied.
+    Now,
+    /// It was applied at an earlier start.
+    Before,
+}
+
+fn store_error(doing: &'static str) -> impl FnOnce(StoreError) -> ApplyError {
+    move |source| ApplyError::Store { doing, source }
+}
+
+/// What is to be done for one user.
+enum Act {
+    Create(NewAccount),
+    Update(Account, AccountChange),
+}
+
+/// Applies `provision`, once.
+///
+/// # Errors
+/// [`ApplyError`].
+pub async fn apply(
+    provision: &Provision,
+    store: &Store,
+    auth: &Auth,
+) -> Result<Applied, ApplyError> {
+    let settings = store.settings();
+    if settings.provisioned == provision.hash {
+        return Ok(Applied::Before);
+    }
+    // All that can be refused is found out before the first change.
+    let mut acts = Vec::with_capacity(provision.users.len());
+    for user in &provision.users {
+        acts.push(plan(user, store, auth).await?);
+    }
+    let admin_hash = match &provision.admin_password {
+        Some(password) => Some(kept_or_new(auth, &settings.admin_password_hash, password).await?),
+        None => None,
+    };
+    for domain in &provision.domains {
+        create_domain(store, domain).await?;
+    }
+    for act in acts {
+        carry_out(store, act).await?;
+    }
+    let change = provision.clone();
+    store
+        .update_settings(Box::new(move |settings| change_settings(settings, change, admin_hash)))
+        .await
+        .map_err(store_error("changing the settings"))?;
+    tracing::info!(?provision, "provisioning file applied");
+    Ok(Applied::Now)
+}
+
+/// The hash there is if the password is still the same: a file that is applied again changes nothing.
+async fn kept_or_new(
+    auth: &Auth,
+    known: &Option<String>,
+    password: &str,
+) -> Result<String, LoginError> {
+    if let Some(hash) = known
+        && auth.verify(hash, password.as_bytes()).await?
+    {
+        return Ok(hash.clone());
+    }
+    auth.hash(password).await
+}
+
+async fn plan(user: &User, store: &Store, auth: &Auth) -> Result<Act, ApplyError> {
+    let reading = "reading the directory";
+    let known = store.account_by_address(&user.address).map_err(store_error(reading))?;
+    let known = known.filter(|account| account.address.key() == user.address.key());
+    for address in std::iter::once(&user.address).chain(&user.aliases) {
+        let owner = store.account_by_address(address).map_err(store_error(reading))?;
+        let is_foreign = owner.is_some_and(|o| Some(o.id) != known.as_ref().map(|k| k.id));
+        let aliases = store.aliases().map_err(store_error(reading))?;
+        if is_foreign || aliases.iter().any(|alias| alias.address.key() == address.key()) {
+            return Err(ApplyError::AddressTaken(address.clone()));
+        }
+    }
+    let hash = known.as_ref().and_then(|account| account.password_hash.clone());
+    let password_hash = Some(kept_or_new(auth, &hash, &user.password).await?);
+    Ok(match known {
+        Some(account) => {
+            let change = AccountChange {
+                name: Some(user.name.clone()),
+                aliases: Some(user.aliases.clone()),
+                quota_bytes: Some(user.quota_bytes),
+                is_admin: Some(user.is_admin),
+                password_hash,
+                ..Default::default()
+            };
+            Act::Update(account, change)
+        }
+        None => Act::Create(NewAccount {
+            address: user.address.clone(),
+            name: user.name.clone(),
+            aliases: user.aliases.clone(),
+            quota_bytes: user.quota_bytes,
+            is_admin: user.is_admin,
+            password_hash,
+        }),
+    })
+}
+
+async fn create_domain(store: &Store, domain: &DomainName) -> Result<(), ApplyError> {
+    match store.create_domain(domain.clone()).await {
+        Ok(()) | Err(StoreError::Exists) => Ok(()),
+        Err(source) => Err(ApplyError::Store { doing: "making a domain", source }),
+    }
+}
+
+async fn carry_out(store: &Store, act: Act) -> Result<(), ApplyError> {
+    match act {
+        Act::Create(account) => {
+            store.create_account(account).await.map_err(store_error("making an account"))?;
+        }
+        Act::Update(account, change) => store
+            .update_account(account.id, change)
+            .await
+            .map_err(store_error("changing an account"))?,
+    }
+    Ok(())
+}
+
+fn change_settings(settings: &mut Settings, provision: Provision, admin_hash: Option<String>) {
+    let has_domain = !provision.domains.is_empty();
+    if let Some(hostname) = provision.hostname {
+        settings.hostname = hostname;
+    }
+    if let Some(language) = provision.language {
+        settings.language = language;
+    }
+    if let Some(outbound) = provision.outbound {
+        settings.outbound = outbound;
+    }
+    if let Some(servers) = provision.dns_servers {
+        settings.dns_servers = servers;
+    }
+    if let Some(network) = provision.network {
+        settings.network = network;
+    }
+    if admin_hash.is_some() {
+        settings.admin_password_hash = admin_hash;
+    }
+    // What is missing is asked by the wizard.
+    let has_all = settings.admin_password_hash.is_some() && !settings.hostname.is_empty();
+    if has_all && has_domain {
+        settings.setup_complete = true;
+        settings.setup_code.clear();
+        settings.wizard.clear();
+    }
+    settings.provisioned = provision.hash;
+}

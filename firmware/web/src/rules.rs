@@ -1,0 +1,171 @@
+//! What may be set: languages, passwords, names, addresses, quotas. One place for the API and for the
+//! provisioning file.
+
+use base::{Address, DomainName};
+
+use crate::error::ApiError;
+
+/// The languages of the web pages.
+pub(crate) const LANGUAGES: [&str; 5] = ["en", "fr", "de", "it", "es"];
+/// Shortest password of the login `admin` and of admin accounts, characters.
+pub(crate) const ADMIN_PASSWORD_MIN: usize = 10;
+/// Shortest password of an account, characters.
+pub(crate) const PASSWORD_MIN: usize = 8;
+/// Longest password, characters.
+const PASSWORD_MAX: usize = 256;
+/// Longest name of a person, characters.
+const NAME_MAX: usize = 200;
+/// Most further addresses of an account.
+pub(crate) const ALIASES_MAX: usize = 100;
+/// Largest quota, MB (16 TB).
+const QUOTA_MB_MAX: u64 = 16 * 1024 * 1024;
+/// Bytes of a MB of quota.
+pub(crate) const MB: u64 = 1024 * 1024;
+
+/// A value that may not be set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// Stable code.
+    pub(crate) code: &'static str,
+    /// English.
+    pub(crate) detail: String,
+}
+
+impl Problem {
+    pub(crate) fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+
+    pub(crate) fn at(self, field: impl Into<String>) -> ApiError {
+        ApiError::invalid(self.code).field(field).detail(self.detail)
+    }
+}
+
+pub(crate) fn language(text: &str) -> Result<String, Problem> {
+    if LANGUAGES.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    let known = LANGUAGES.join(" ");
+    Err(Problem::new("language-unknown", format!("\"{text}\" is none of {known}")))
+}
+
+/// `names` are what the password must not be: login, host name.
+pub(crate) fn password(text: &str, min: usize, names: &[&str]) -> Result<(), Problem> {
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() < min {
+        let detail = format!("a password has at least {min} characters");
+        return Err(Problem::new("password-too-short", detail));
+    }
+    if chars.len() > PASSWORD_MAX {
+        let detail = format!("a password has at most {PASSWORD_MAX} characters");
+        return Err(Problem::new("password-too-long", detail));
+    }
+    if chars.iter().any(|c| c.is_control()) {
+        return Err(Problem::new("password-invalid", "a password has no control characters"));
+    }
+    // 1234567890, abcdefgh, aaaaaaaa, 9876543210: each character one step, always the same, from the last.
+    let code = |c: char| u32::from(c.to_ascii_lowercase());
+    let steps = |by: i64| {
+        chars.windows(2).all(|pair| match pair {
+            [a, b] if *a == '9' && *b == '0' => by == 1,
+            [a, b] if *a == '0' && *b == '9' => by == -1,
+            [a, b] => i64::from(code(*b)) - i64::from(code(*a)) == by,
+            _ => true,
+        })
+    };
+    let is_name = names.iter().any(|name| !name.is_empty() && name.eq_ignore_ascii_case(text));
+    if is_name || [0, 1, -1].into_iter().any(steps) {
+        return Err(Problem::new("password-too-simple", "the password is easily guessed"));
+    }
+    Ok(())
+}
+
+/// A fully qualified host name in its ASCII form.
+pub(crate) fn hostname(text: &str) -> Result<String, Problem> {
+    let name = DomainName::parse(text.trim());
+    let Some(name) = name.ok().filter(|n| is_host(n.as_str())) else {
+        return Err(Problem::new("hostname-invalid", format!("\"{text}\" is not a host name")));
+    };
+    if !name.as_str().contains('.') {
+        let detail = format!("\"{text}\" is not fully qualified, as mail.office.example is");
+        return Err(Problem::new("hostname-not-full", detail));
+    }
+    Ok(name.as_str().to_owned())
+}
+
+/// A mail domain.
+pub(crate) fn domain(text: &str) -> Result<DomainName, Problem> {
+    DomainName::parse(text.trim())
+        .ok()
+        .filter(|name| is_host(name.as_str()) && name.as_str().contains('.'))
+        .ok_or_else(|| Problem::new("domain-invalid", format!("\"{text}\" is not a mail domain")))
+}
+
+/// RFC 1123 §2.1: letters, digits and hyphens; not only digits and dots (an address is no name).
+fn is_host(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+        && name.rsplit('.').next().is_some_and(|top| top.bytes().any(|b| b.is_ascii_alphabetic()))
+}
+
+/// A mail address in one of our domains, or anywhere.
+pub(crate) fn address(text: &str) -> Result<Address, Problem> {
+    Address::parse(text.trim())
+        .map_err(|err| Problem::new("address-invalid", format!("\"{text}\": {err}")))
+}
+
+/// A person's name.
+pub(crate) fn name(text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    if text.chars().count() > NAME_MAX || text.chars().any(char::is_control) {
+        let detail = format!("a name has at most {NAME_MAX} characters and no control characters");
+        return Err(Problem::new("name-invalid", detail));
+    }
+    Ok(text.to_owned())
+}
+
+/// A quota in bytes.
+pub(crate) fn quota(mb: u64) -> Result<u64, Problem> {
+    if (1..=QUOTA_MB_MAX).contains(&mb) {
+        return Ok(mb * MB);
+    }
+    Err(Problem::new("quota-invalid", format!("a quota is 1 to {QUOTA_MB_MAX} MB")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guessable_passwords_are_refused_by_code() {
+        for (text, code) in [
+            ("short", "password-too-short"),
+            ("aaaaaaaaaaaa", "password-too-simple"),
+            ("1234567890", "password-too-simple"),
+            ("0987654321", "password-too-simple"),
+            ("aBcDeFgHiJ", "password-too-simple"),
+            ("Mail.Office.Test", "password-too-simple"),
+            ("with\u{7}control-in-it", "password-invalid"),
+        ] {
+            let names = ["mail.office.test"];
+            assert_eq!(password(text, 10, &names).unwrap_err().code, code, "{text}");
+        }
+        for text in ["correct horse", "größer als zehn", "1234567891x"] {
+            assert_eq!(password(text, 10, &["admin"]), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn host_names_are_names() {
+        assert_eq!(hostname(" Mail.Müller.test ").unwrap(), "mail.xn--mller-kva.test");
+        for (text, code) in [
+            ("mail", "hostname-not-full"),
+            ("", "hostname-invalid"),
+            ("192.168.1.1", "hostname-invalid"),
+            ("[192.0.2.1]", "hostname-invalid"),
+            ("a_b.test", "hostname-invalid"),
+        ] {
+            assert_eq!(hostname(text).unwrap_err().code, code, "{text}");
+        }
+        assert!(domain("office.test").is_ok() && domain("office").is_err());
+    }
+}

@@ -1,0 +1,181 @@
+//! What all handlers share, and the acts that touch more than one part of the daemon.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::Router;
+use base::box_link::{Console, Request};
+use delivery::Delivery;
+use session::Context;
+use store::{Settings, Store};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use crate::code_throttle::CodeThrottle;
+use crate::sessions::Sessions;
+use crate::{BoxLink, LogRing, api, assets, certificate, headers};
+
+/// The name a box has by mDNS, and until it has another.
+pub(crate) const FALLBACK_HOSTNAME: &str = "postroom.local";
+/// HTTPS without an offset.
+const HTTPS: u16 = 443;
+
+/// The web server of a box. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Web {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    ctx: Context,
+    delivery: Delivery,
+    log: LogRing,
+    link: Option<BoxLink>,
+    https_port: u16,
+    sessions: Sessions,
+    code_throttle: CodeThrottle,
+    outbound_test: Semaphore,
+    started: Instant,
+}
+
+impl std::fmt::Debug for Web {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Web").field("https_port", &self.inner.https_port).finish_non_exhaustive()
+    }
+}
+
+impl Web {
+    /// A web server over the daemon's parts. `https_port` is 443 plus the offset of all ports.
+    #[must_use]
+    pub fn new(
+        ctx: Context,
+        delivery: Delivery,
+        log: LogRing,
+        link: Option<BoxLink>,
+        https_port: u16,
+    ) -> Self {
+        let sessions = Sessions::new(ctx.budget.web_sessions_max);
+        Self {
+            inner: Arc::new(Inner {
+                ctx,
+                delivery,
+                log,
+                link,
+                https_port,
+                sessions,
+                code_throttle: CodeThrottle::default(),
+                outbound_test: Semaphore::new(1),
+                started: Instant::now(),
+            }),
+        }
+    }
+
+    /// All of HTTPS: the API under /api, the UI's files elsewhere.
+    pub(crate) fn router(&self) -> Router {
+        Router::new()
+            .nest("/api", api::router(self))
+            .fallback(assets::serve)
+            .layer(axum::middleware::map_response(headers::secure))
+    }
+
+    pub(crate) fn ctx(&self) -> &Context {
+        &self.inner.ctx
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.ctx.store
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.inner.ctx.store.settings()
+    }
+
+    pub(crate) fn delivery(&self) -> &Delivery {
+        &self.inner.delivery
+    }
+
+    pub(crate) fn log(&self) -> &LogRing {
+        &self.inner.log
+    }
+
+    pub(crate) fn link(&self) -> Option<&BoxLink> {
+        self.inner.link.as_ref()
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.inner.sessions
+    }
+
+    pub(crate) fn code_throttle(&self) -> &CodeThrottle {
+        &self.inner.code_throttle
+    }
+
+    pub(crate) fn outbound_test(&self) -> &Semaphore {
+        &self.inner.outbound_test
+    }
+
+    pub(crate) fn uptime_secs(&self) -> u64 {
+        self.inner.started.elapsed().as_secs()
+    }
+
+    /// Where HTTPS is.
+    pub(crate) fn https_port(&self) -> u16 {
+        self.inner.https_port
+    }
+
+    /// Where a service with the standard port `port` is.
+    pub(crate) fn port(&self, port: u16) -> u16 {
+        port.saturating_add(self.inner.https_port.saturating_sub(HTTPS))
+    }
+
+    /// The names our own certificate is for: the host name first, then how else the box is reached.
+    pub(crate) async fn certificate_names(&self) -> Vec<String> {
+        let mut others = BTreeSet::from([FALLBACK_HOSTNAME.to_owned()]);
+        match self.link() {
+            Some(link) => match link.status().await {
+                Ok(status) => {
+                    let addresses = status.addresses.iter();
+                    let bare = addresses.filter_map(|address| address.split('/').next());
+                    others.extend(bare.map(ToOwned::to_owned));
+                }
+                Err(err) => tracing::warn!(%err, "the box's addresses are not known"),
+            },
+            None => others.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]),
+        }
+        let first = self.ctx().hostname();
+        others.remove(&first);
+        std::iter::once(first).chain(others).collect()
+    }
+
+    /// Makes a self-signed certificate anew when it does not name the host; another's is left alone.
+    pub(crate) async fn name_certificate(&self) {
+        let hostname = self.ctx().hostname();
+        let current = certificate::describe(&self.ctx().tls.info());
+        if current.is_some_and(|now| !now.self_signed || now.names.contains(&hostname)) {
+            return;
+        }
+        let names = self.certificate_names().await;
+        match self.ctx().tls.regenerate(&names, self.ctx().clock.now()).await {
+            Ok(()) => tracing::info!(%hostname, "certificate made for the host name"),
+            Err(err) => tracing::error!(%err, %hostname, "no certificate for the host name"),
+        }
+    }
+
+    /// Tells PID 1 the box's name and what its console shows; at the start, and when one of them changed.
+    /// Does nothing outside the appliance.
+    pub async fn introduce(&self) {
+        let Some(link) = self.link() else { return };
+        let settings = self.settings();
+        let console = Console {
+            fingerprint: self.ctx().tls.info().fingerprint,
+            setup_code: (!settings.setup_complete).then(|| settings.setup_code.clone()),
+            host_name: self.ctx().hostname(),
+        };
+        let name = console.host_name.clone();
+        for request in [Request::SetHostName { name }, Request::SetConsole { console }] {
+            if let Err(err) = link.request(&request).await {
+                tracing::warn!(%err, "PID 1 was not told the box's name");
+            }
+        }
+    }
+}
