@@ -113,6 +113,21 @@ pub fn over_tls(wire: Box<dyn Wire>) -> Result<Box<dyn Wire>> {
     Ok(Box::new(StreamOwned::new(session, wire)))
 }
 
+/// The certificate (DER) that a port with TLS from the first byte shows.
+///
+/// # Errors
+/// Nobody answers there, or not with TLS.
+pub fn peer_certificate(to: &dyn Connector, port: u16) -> Result<Vec<u8>> {
+    let name = ServerName::try_from("mail.office.test")?.to_owned();
+    let mut session = ClientConnection::new(tls_config()?, name)?;
+    let mut wire = to.connect(port)?;
+    while session.is_handshaking() {
+        session.complete_io(&mut wire)?;
+    }
+    let leaf = session.peer_certificates().and_then(<[_]>::first).context("no certificate")?;
+    Ok(leaf.as_ref().to_vec())
+}
+
 /// One connection that speaks lines.
 pub struct Client {
     wire: Option<Box<dyn Wire>>,

@@ -7,5 +7,5 @@ pub mod client;
 pub mod daemon;
 pub mod transcript;
 
-pub use client::{Client, Connector, Loopback};
+pub use client::{Client, Connector, Loopback, peer_certificate};
 pub use daemon::Daemon;

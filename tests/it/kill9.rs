@@ -1,0 +1,216 @@
+//! kill -9 under load: what was acknowledged with 250 is there exactly once, and the store is consistent.
+//!
+//! Sixteen deliverers and four readers work on one daemon; once a number of messages was acknowledged, the
+//! daemon is killed, the stopped store checked, the daemon started again on the same data. The number comes
+//! from a seed that is printed; `POSTROOM_SEED` sets it, `POSTROOM_KILL9_ROUNDS` the rounds (20).
+//! This does not prove fsync (the page cache survives): the store's simulation does.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use testkit::daemon::{Daemon, Options, check, imap_login, office};
+use testkit::{Client, Loopback};
+
+const ACCOUNTS: [&str; 4] = ["anna", "bert", "carl", "dora"];
+const DELIVERERS: usize = 16;
+const READERS: usize = 4;
+
+/// xorshift64*: small, and the same on every machine.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % below
+    }
+}
+
+fn env_number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// What was promised: Message-ID -> the accounts it went to.
+#[derive(Default)]
+struct Ledger {
+    acknowledged: Mutex<BTreeMap<String, Vec<&'static str>>>,
+    grew: Condvar,
+}
+
+impl Ledger {
+    fn note(&self, id: String, to: Vec<&'static str>) {
+        self.acknowledged.lock().unwrap().insert(id, to);
+        self.grew.notify_all();
+    }
+
+    fn len(&self) -> usize {
+        self.acknowledged.lock().unwrap().len()
+    }
+
+    /// Waits until so many were acknowledged; false when the deliverers get nowhere.
+    fn wait_for(&self, count: usize) -> bool {
+        let held = self.acknowledged.lock().unwrap();
+        let patience = Duration::from_secs(240);
+        let waiting = self.grew.wait_timeout_while(held, patience, |held| held.len() < count);
+        let waited = waiting.unwrap().1;
+        !waited.timed_out()
+    }
+}
+
+/// Delivers until the daemon is gone.
+fn deliver(at: Loopback, round: u64, deliverer: usize, ledger: &Ledger) -> Result<()> {
+    let mut client = Client::connect(&at, 25)?;
+    client.smtp_reply()?;
+    client.smtp("EHLO load.test", "250")?;
+    for n in 0.. {
+        let id = format!("r{round}.d{deliverer}.n{n}@load.test");
+        let mut to = vec![ACCOUNTS[deliverer % ACCOUNTS.len()]];
+        // Every third message has two mailboxes: one transaction or none.
+        if n % 3 == 0 {
+            to.push(ACCOUNTS[(deliverer + 1) % ACCOUNTS.len()]);
+        }
+        client.smtp(&format!("MAIL FROM:<d{deliverer}@load.test>"), "250")?;
+        for name in &to {
+            client.smtp(&format!("RCPT TO:<{name}@office.test>"), "250")?;
+        }
+        client.smtp("DATA", "354")?;
+        // From small to beyond what a message may hold in memory.
+        let lines = if n % 10 == 9 { 6000 } else { 1 + n * 7 % 60 };
+        let text = "Sixty octets of text that stand for whatever people write.\r\n".repeat(lines);
+        let message = format!(
+            "From: d{deliverer}@load.test\r\nSubject: {id}\r\nMessage-ID: <{id}>\r\n\r\n{text}.\r\n"
+        );
+        client.send_raw(message.as_bytes())?;
+        let reply = client.smtp_reply()?;
+        if !reply.starts_with("250") {
+            bail!("{id} was answered {reply:?}");
+        }
+        ledger.note(id, to);
+    }
+    Ok(())
+}
+
+/// Reads and flags until the daemon is gone.
+fn read(at: Loopback, account: &str) -> Result<()> {
+    let mut client = imap_login(&at, account)?;
+    client.imap("SELECT INBOX")?;
+    loop {
+        client.imap("UID FETCH 1:* (FLAGS RFC822.SIZE)")?;
+        client.imap("UID STORE 1:* +FLAGS.SILENT (\\Seen)")?;
+        client.imap("NOOP")?;
+    }
+}
+
+/// Message-ID -> how often it stands in the account's INBOX.
+fn inbox(at: Loopback, account: &str) -> Result<BTreeMap<String, u32>> {
+    let mut client = imap_login(&at, account)?;
+    let selected = client.imap("SELECT INBOX")?;
+    let mut found = BTreeMap::new();
+    if selected.iter().any(|line| line == "* 0 EXISTS") {
+        return Ok(found);
+    }
+    for line in client.imap("FETCH 1:* (BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")? {
+        if let Some(id) = line.strip_prefix("Message-ID: <").and_then(|id| id.strip_suffix('>')) {
+            *found.entry(id.to_owned()).or_insert(0) += 1;
+        }
+    }
+    Ok(found)
+}
+
+/// Every acknowledged message is in each of its mailboxes exactly once, and none is anywhere twice.
+fn verify(at: Loopback, ledger: &Ledger) -> Result<u64> {
+    let mut inboxes = BTreeMap::new();
+    for account in ACCOUNTS {
+        inboxes.insert(account, inbox(at, account)?);
+    }
+    let (mut lost, mut twice) = (Vec::new(), Vec::new());
+    for (id, to) in ledger.acknowledged.lock().unwrap().iter() {
+        for account in to {
+            if !inboxes.get(account).is_some_and(|inbox| inbox.contains_key(id)) {
+                lost.push(format!("{id} of {account}"));
+            }
+        }
+    }
+    let mut stored = 0;
+    for (account, inbox) in &inboxes {
+        for (id, count) in inbox {
+            stored += u64::from(*count);
+            if *count > 1 {
+                twice.push(format!("{id} in {account}"));
+            }
+        }
+    }
+    if !lost.is_empty() || !twice.is_empty() {
+        bail!("lost: {lost:?}; more than once: {twice:?}");
+    }
+    Ok(stored)
+}
+
+/// One round: load, kill, check.
+fn round(daemon: &mut Daemon, round: u64, target: usize, ledger: &Ledger) -> Result<()> {
+    let at = daemon.at;
+    std::thread::scope(|scope| {
+        let mut workers = Vec::new();
+        for deliverer in 0..DELIVERERS {
+            workers.push(scope.spawn(move || deliver(at, round, deliverer, ledger)));
+        }
+        for reader in 0..READERS {
+            workers.push(scope.spawn(move || read(at, ACCOUNTS[reader % ACCOUNTS.len()])));
+        }
+        let reached = ledger.wait_for(target);
+        daemon.kill()?;
+        // All of them end now, each with the error that the connection is gone.
+        let ends: Vec<String> = workers
+            .into_iter()
+            .filter_map(|worker| worker.join().ok()?.err().map(|err| format!("{err:#}")))
+            .collect();
+        if !reached {
+            bail!("only {} of {target} acknowledged; {ends:#?}", ledger.len());
+        }
+        Ok(())
+    })
+}
+
+fn run(seed: u64, rounds: u64) -> Result<()> {
+    let mut dice = Dice(seed | 1);
+    let dir = tempfile::tempdir()?;
+    let data = dir.path().join("data");
+    let ledger = Ledger::default();
+    let start = || {
+        Daemon::start(Options {
+            data: Some(data.clone()),
+            provision: Some(office(&ACCOUNTS)),
+            ..Options::default()
+        })
+    };
+    for n in 1..=rounds {
+        let mut daemon = start().with_context(|| format!("start of round {n}"))?;
+        verify(daemon.at, &ledger).with_context(|| format!("before round {n}"))?;
+        let more = 20 + usize::try_from(dice.roll(120))?;
+        round(&mut daemon, n, ledger.len() + more, &ledger)
+            .with_context(|| format!("round {n}"))?;
+        check(&data).with_context(|| format!("check after round {n}"))?;
+        println!("round {n}: {} acknowledged so far", ledger.len());
+    }
+    let mut daemon = start()?;
+    let stored = verify(daemon.at, &ledger)?;
+    daemon.stop()?;
+    check(&data)?;
+    println!("{rounds} rounds: {} acknowledged, {stored} copies, 0 lost, 0 twice", ledger.len());
+    Ok(())
+}
+
+#[test]
+fn acknowledged_mail_survives_kill_9() {
+    let seed =
+        env_number("POSTROOM_SEED").unwrap_or_else(|| RandomState::new().build_hasher().finish());
+    let rounds = env_number("POSTROOM_KILL9_ROUNDS").unwrap_or(20);
+    println!("seed {seed}");
+    if let Err(err) = run(seed, rounds) {
+        panic!("seed {seed}: {err:#}");
+    }
+}
