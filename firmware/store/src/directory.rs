@@ -1,5 +1,13 @@
 //! The words of the directory. Entries are LDAP entries; accounts, domains and aliases are views.
 
+pub(crate) mod account;
+pub(crate) mod address_index;
+pub(crate) mod alias;
+pub(crate) mod dn;
+pub(crate) mod domain;
+pub(crate) mod entry;
+pub(crate) mod resolve;
+
 use std::collections::BTreeMap;
 
 use base::{AccountId, Address, DomainName, Timestamp};
@@ -89,6 +97,12 @@ pub struct NewAccount {
     pub password_hash: Option<String>,
 }
 
+impl std::fmt::Debug for NewAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewAccount").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 /// A change of an account; `None` leaves a thing as it is.
 #[derive(Clone, Default)]
 pub struct AccountChange {
@@ -106,6 +120,12 @@ pub struct AccountChange {
     pub language: Option<Option<String>>,
     /// PHC string.
     pub password_hash: Option<String>,
+}
+
+impl std::fmt::Debug for AccountChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountChange").finish_non_exhaustive()
+    }
 }
 
 /// An address that stands for others.

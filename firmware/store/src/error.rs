@@ -74,6 +74,9 @@ pub enum StoreError {
     /// The writer has stopped; the outcome of the act is unknown.
     #[error("the store is closed")]
     Closed,
+    /// A stated limit is reached.
+    #[error("limit reached: {0}")]
+    LimitReached(&'static str),
     /// The caller broke the contract of the act.
     #[error("misuse: {0}")]
     Misuse(&'static str),
@@ -92,6 +95,34 @@ impl StoreError {
             | Self::Closed => Kind::Temporary,
             Self::Misuse(_) => Kind::Misuse,
             _ => Kind::Permanent,
+        }
+    }
+
+    /// For `map_err`: an error of the disk.
+    pub(crate) fn io(doing: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| {
+            if source.raw_os_error() == Some(rustix::io::Errno::NOSPC.raw_os_error()) {
+                return Self::DiskFull;
+            }
+            Self::Io { doing, source }
+        }
+    }
+
+    /// For `map_err`: an error of redb.
+    pub(crate) fn index<E: Into<redb::Error>>(doing: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Self::Index { doing, reason: error.into().to_string() }
+    }
+
+    /// The same refusal once more, for another act of a group that failed as one.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Io { doing, source } => {
+                Self::Io { doing, source: std::io::Error::from(source.kind()) }
+            }
+            Self::Index { doing, reason } => Self::Index { doing, reason: reason.clone() },
+            Self::DiskFull => Self::DiskFull,
+            Self::Damaged(what) => Self::Damaged(what.clone()),
+            _ => Self::Closed,
         }
     }
 }

@@ -1,58 +1,11 @@
 //! The words of mail acts.
 
-use std::sync::Arc;
-
 use base::{
     AccountId, BlobHash, MailboxId, ModSeq, QueueId, Timestamp, Uid, UidRanges, UidValidity,
 };
 
-use crate::StoreError;
 use crate::spool::NewQueueEntry;
-
-/// A message in the making: bytes go in, beyond the memory limit into a file of the store.
-#[derive(Debug)]
-pub struct Staging {}
-
-#[allow(
-    unused_variables,
-    missing_docs,
-    clippy::unimplemented,
-    clippy::missing_const_for_fn,
-    reason = "the face, before its body"
-)]
-impl Staging {
-    /// `TooLarge` beyond the budget; the staging is then useless.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        unimplemented!()
-    }
-    pub fn size(&self) -> u64 {
-        unimplemented!()
-    }
-    /// Hash and structure are known now. The bytes are not yet durable: an act makes them so.
-    pub fn finish(self) -> Result<Staged, StoreError> {
-        unimplemented!()
-    }
-}
-
-/// A whole message that no act has taken yet; dropped, it leaves nothing behind.
-#[derive(Clone, Debug)]
-pub struct Staged {
-    #[allow(dead_code, reason = "the face, before its body")]
-    pub(crate) inner: Arc<()>,
-}
-
-#[allow(missing_docs, clippy::unimplemented, reason = "the face, before its body")]
-impl Staged {
-    pub fn hash(&self) -> BlobHash {
-        unimplemented!()
-    }
-    pub fn size(&self) -> u64 {
-        unimplemented!()
-    }
-    pub fn structure(&self) -> &message::Structure {
-        unimplemented!()
-    }
-}
+use crate::staging::Staged;
 
 /// Which mailbox of an account a delivery goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,6 +120,8 @@ impl Flags {
     pub const DELETED: u8 = 8;
     /// `\Draft`
     pub const DRAFT: u8 = 16;
+    /// All bits that mean something.
+    pub(crate) const ALL: u8 = 31;
 }
 
 /// RFC 6154.
@@ -267,4 +222,21 @@ pub struct CheckReport {
     pub mailboxes: u64,
     /// Spool entries seen.
     pub queue_entries: u64,
+}
+
+/// Figures for the status page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Messages in all mailboxes.
+    pub messages: u64,
+    /// Contents stored, linked or not.
+    pub blobs: u64,
+    /// Mailboxes.
+    pub mailboxes: u64,
+    /// Entries in the spool.
+    pub queue_entries: u64,
+    /// Bytes of the segment files.
+    pub segment_bytes: u64,
+    /// Bytes of the index file.
+    pub index_bytes: u64,
 }

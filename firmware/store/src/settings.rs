@@ -3,6 +3,15 @@
 use base::box_link::Network;
 use serde::{Deserialize, Serialize};
 
+use crate::StoreError;
+use crate::codec::{In, Out, from_postcard, to_postcard};
+use crate::index::{T, Tables, View};
+
+const SETTINGS_KEY: &[u8] = b"settings";
+const TLS_KEY: &[u8] = b"tls_identity";
+/// Bytes of the settings record.
+const SETTINGS_BYTES_MAX: usize = 1024 * 1024;
+
 /// TLS towards a smarthost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -83,4 +92,32 @@ impl std::fmt::Debug for TlsIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("TlsIdentity")
     }
+}
+
+/// The stored settings, or the defaults. The record is JSON behind the version byte: fields that a later
+/// version adds take their default when it reads an older record.
+pub(crate) fn load(view: &impl View) -> Result<Settings, StoreError> {
+    let Some(row) = view.get(T::Setting, SETTINGS_KEY)? else { return Ok(Settings::default()) };
+    let text = In::versioned(&row, "settings")?.rest();
+    serde_json::from_slice(text).map_err(|e| StoreError::Damaged(format!("settings: {e}")))
+}
+
+pub(crate) fn put(tables: &mut Tables<'_>, settings: &Settings) -> Result<(), StoreError> {
+    let text = serde_json::to_vec(settings)
+        .map_err(|_| StoreError::Misuse("settings that cannot be written"))?;
+    if text.len() > SETTINGS_BYTES_MAX {
+        return Err(StoreError::LimitReached("bytes of the settings"));
+    }
+    tables.put(T::Setting, SETTINGS_KEY, &Out::versioned().bytes(&text).0)
+}
+
+pub(crate) fn tls_identity(view: &impl View) -> Result<Option<TlsIdentity>, StoreError> {
+    view.get(T::Setting, TLS_KEY)?.map(|row| from_postcard(&row, "TLS identity")).transpose()
+}
+
+pub(crate) fn put_tls_identity(
+    tables: &mut Tables<'_>,
+    identity: &TlsIdentity,
+) -> Result<(), StoreError> {
+    tables.put(T::Setting, TLS_KEY, &to_postcard(identity)?)
 }

@@ -1,0 +1,116 @@
+//! The walk over everything in a stopped store, for `postroomd check` and at the end of tests: links,
+//! counts, quota, UIDNEXT, change logs, hashes, indexes. It says what is wrong in words and mends nothing.
+
+mod contents;
+mod entries;
+mod mailboxes;
+mod spool;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use base::{AccountId, BlobHash, MailboxId};
+
+use crate::index::{Snapshot, View};
+use crate::segment::Segments;
+use crate::{CheckReport, Store, StoreError, disk, meta, store};
+
+/// Findings that are listed; more are only counted.
+const PROBLEMS_MAX: usize = 1_000;
+/// redb's cache for the walk, bytes.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// What the parts of the walk share.
+struct Walk<'v> {
+    view: &'v Snapshot,
+    report: CheckReport,
+    unlisted: u64,
+    /// Links of each content as found.
+    links: BTreeMap<BlobHash, u64>,
+    /// Accounts with a row, live or deleted.
+    accounts: BTreeSet<AccountId>,
+    mailboxes: BTreeSet<MailboxId>,
+}
+
+impl Walk<'_> {
+    fn problem(&mut self, text: String) {
+        if self.report.problems.len() < PROBLEMS_MAX {
+            self.report.problems.push(text);
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    /// Notes a problem unless `ok`.
+    fn expect(&mut self, ok: bool, text: impl FnOnce() -> String) {
+        if !ok {
+            self.problem(text());
+        }
+    }
+
+    /// The value, or its damage as a problem.
+    fn note<V>(&mut self, outcome: Result<V, StoreError>) -> Option<V> {
+        match outcome {
+            Ok(value) => Some(value),
+            Err(e) => {
+                self.problem(e.to_string());
+                None
+            }
+        }
+    }
+
+    fn link(&mut self, hash: BlobHash) {
+        *self.links.entry(hash).or_default() += 1;
+    }
+}
+
+/// All keys and values of a table, or of its part with a prefix.
+fn rows_of(
+    view: &impl View,
+    table: crate::index::T,
+    prefix: &[u8],
+) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    let mut rows = Vec::new();
+    view.scan_prefix(table, prefix, &mut |key, value| {
+        rows.push((key.to_vec(), value.to_vec()));
+        Ok(true)
+    })?;
+    Ok(rows)
+}
+
+impl Store {
+    /// Walks everything in a stopped store.
+    ///
+    /// # Errors
+    /// `Open` if there is no store or it runs; `Index` if the index cannot be read at all. What is merely
+    /// wrong stands in the report.
+    pub fn check(dir: &Path) -> Result<CheckReport, StoreError> {
+        if !disk::index_path(dir).exists() {
+            return Err(StoreError::Open(format!("{} holds no store", dir.display())));
+        }
+        let _lock = disk::lock(dir)?;
+        let database = store::open_index(dir, CACHE_BYTES, false)?;
+        let view = Snapshot::of(&database)?;
+        match meta::format(&view)? {
+            Some(meta::FORMAT) => {}
+            other => return Err(StoreError::Open(format!("unknown format {other:?}"))),
+        }
+        let mut walk = Walk {
+            view: &view,
+            report: CheckReport::default(),
+            unlisted: 0,
+            links: BTreeMap::new(),
+            accounts: BTreeSet::new(),
+            mailboxes: BTreeSet::new(),
+        };
+        entries::walk(&mut walk)?;
+        mailboxes::walk(&mut walk)?;
+        spool::walk(&mut walk)?;
+        contents::walk(&mut walk, &Segments::new(&disk::segments_path(dir)))?;
+        let Walk { mut report, unlisted, .. } = walk;
+        if unlisted > 0 {
+            report.problems.push(format!("{unlisted} further problems"));
+        }
+        Ok(report)
+    }
+}

@@ -1,0 +1,75 @@
+//! Whose address it is: one row per address, ordered by domain.
+
+use base::{AccountId, Address, DomainName};
+
+use crate::StoreError;
+use crate::codec::{In, Out};
+use crate::index::{T, Tables, View};
+
+/// Whose address it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The account's primary address.
+    Primary(AccountId),
+    /// Another address of the account.
+    Further(AccountId),
+    /// An alias; its DN follows from the address.
+    Alias,
+}
+
+/// Domain, 0, local part in lower case.
+pub(crate) fn key(address: &Address) -> Vec<u8> {
+    let mut key = domain_prefix(address.domain());
+    key.extend_from_slice(address.local().to_lowercase().as_bytes());
+    key
+}
+
+/// What all keys of a domain begin with.
+pub(crate) fn domain_prefix(domain: &DomainName) -> Vec<u8> {
+    let mut key = domain.as_str().as_bytes().to_vec();
+    key.push(0);
+    key
+}
+
+pub(crate) fn decode(row: &[u8]) -> Result<Owner, StoreError> {
+    let mut row = In::versioned(row, "address row")?;
+    Ok(match (row.u8()?, row.u32()?) {
+        (1, id) => Owner::Primary(AccountId(id)),
+        (2, id) => Owner::Further(AccountId(id)),
+        (3, _) => Owner::Alias,
+        (other, _) => return Err(StoreError::Damaged(format!("address of kind {other}"))),
+    })
+}
+
+pub(crate) fn find(view: &impl View, address: &Address) -> Result<Option<Owner>, StoreError> {
+    view.get(T::Address, &key(address))?.map(|row| decode(&row)).transpose()
+}
+
+/// Takes an address for an owner.
+pub(crate) fn claim(
+    tables: &mut Tables<'_>,
+    address: &Address,
+    owner: Owner,
+) -> Result<(), StoreError> {
+    let (kind, id) = match owner {
+        Owner::Primary(id) => (1, id.0),
+        Owner::Further(id) => (2, id.0),
+        Owner::Alias => (3, 0),
+    };
+    tables.put(T::Address, &key(address), &Out::versioned().u8(kind).u32(id).0)
+}
+
+pub(crate) fn release(tables: &mut Tables<'_>, address: &Address) -> Result<(), StoreError> {
+    tables.remove(T::Address, &key(address)).map(|_| ())
+}
+
+/// Refuses an address that somebody has or whose domain is not ours.
+pub(crate) fn must_be_free(view: &impl View, address: &Address) -> Result<(), StoreError> {
+    if !super::domain::exists(view, address.domain())? {
+        return Err(StoreError::NoSuchDomain);
+    }
+    match find(view, address)? {
+        Some(_) => Err(StoreError::AddressTaken(address.to_string())),
+        None => Ok(()),
+    }
+}

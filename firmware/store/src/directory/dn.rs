@@ -1,0 +1,52 @@
+//! Distinguished names of our entries. RFC 4514.
+
+use base::{Address, DomainName};
+
+/// A value as it stands in a DN: RFC 4514 §2.4.
+fn escape(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for (at, c) in value.char_indices() {
+        let at_edge = at == 0 || at + c.len_utf8() == value.len();
+        if "\"+,;<>\\=".contains(c) || (c == ' ' && at_edge) || (c == '#' && at == 0) {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text
+}
+
+/// `dc=office,dc=test`. RFC 2247.
+pub(crate) fn of_domain(domain: &DomainName) -> String {
+    let labels: Vec<String> =
+        domain.as_str().split('.').map(|label| format!("dc={}", escape(label))).collect();
+    labels.join(",")
+}
+
+/// `uid=anna,ou=people,dc=office,dc=test`
+pub(crate) fn of_account(address: &Address) -> String {
+    let uid = escape(&address.local().to_lowercase());
+    format!("uid={uid},ou=people,{}", of_domain(address.domain()))
+}
+
+/// `cn=info,ou=aliases,dc=office,dc=test`
+pub(crate) fn of_alias(address: &Address) -> String {
+    let cn = escape(&address.local().to_lowercase());
+    format!("cn={cn},ou=aliases,{}", of_domain(address.domain()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn special_characters_are_escaped() {
+        for (address, dn) in [
+            ("Anna@Office.test", "uid=anna,ou=people,dc=office,dc=test"),
+            ("a+b=c@x.test", "uid=a\\+b\\=c,ou=people,dc=x,dc=test"),
+            ("\" #,\"@x.test", "uid=\\ #\\,,ou=people,dc=x,dc=test"),
+            ("#1@x.test", "uid=\\#1,ou=people,dc=x,dc=test"),
+        ] {
+            assert_eq!(of_account(&Address::parse(address).unwrap()), dn);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The tables of the index and the two ways to look at them: a read snapshot and the writer's
+//! transaction.
+//!
+//! All keys and values are bytes; FORMAT.md has their layout. Never here: what a row means.
+
+use std::cell::OnceCell;
+use std::fs::File;
+use std::ops::Bound;
+
+use redb::{
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata, Table, TableDefinition, WriteTransaction,
+};
+
+use crate::StoreError;
+
+type Bytes = &'static [u8];
+
+/// The tables. The discriminant is the place in [`NAMES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum T {
+    /// name -> counters and the end of the log.
+    Meta,
+    /// mailbox id -> mailbox row.
+    Mailbox,
+    /// account, name -> mailbox id.
+    MailboxName,
+    /// mailbox, UID -> message row.
+    Message,
+    /// mailbox, UID / 256 -> flags of up to 256 messages.
+    Flags,
+    /// mailbox -> names of its keywords.
+    Keyword,
+    /// mailbox, modseq -> what changed.
+    Change,
+    /// hash -> place in the segments and reference count.
+    Blob,
+    /// hash -> IMAP texts and structure.
+    Text,
+    /// account id -> DN and state.
+    Account,
+    /// account id -> bytes used, mailboxes, last UIDVALIDITY.
+    Usage,
+    /// account, name -> subscribed.
+    Subscription,
+    /// DN -> LDAP entry.
+    Entry,
+    /// domain, local part -> whose address it is.
+    Address,
+    /// domain -> DN.
+    Domain,
+    /// queue id -> queue entry.
+    Queue,
+    /// due time, queue id -> nothing.
+    QueueDue,
+    /// name -> a setting record.
+    Setting,
+}
+
+const NAMES: [&str; 18] = [
+    "meta",
+    "mailbox",
+    "mailbox_name",
+    "message",
+    "flags",
+    "keyword",
+    "change",
+    "blob",
+    "text",
+    "account",
+    "usage",
+    "subscription",
+    "entry",
+    "address",
+    "domain",
+    "queue",
+    "queue_due",
+    "setting",
+];
+
+fn definition(at: usize) -> TableDefinition<'static, Bytes, Bytes> {
+    TableDefinition::new(NAMES[at])
+}
+
+/// What a scan does with a row: `true` goes on.
+pub(crate) type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> Result<bool, StoreError> + 'v;
+
+/// What both transactions can do.
+pub(crate) trait View {
+    /// The value of a key.
+    fn get(&self, table: T, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Visits `from <= key < to` ascending; an empty `to` is the end of the table.
+    fn scan(
+        &self,
+        table: T,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError>;
+    /// How many rows a table has.
+    fn len(&self, table: T) -> Result<u64, StoreError>;
+
+    /// Visits all keys that begin with `prefix`.
+    fn scan_prefix(
+        &self,
+        table: T,
+        prefix: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        self.scan(table, prefix, &crate::codec::behind(prefix), visit)
+    }
+
+    /// True if the key exists.
+    fn has(&self, table: T, key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.get(table, key)?.is_some())
+    }
+}
+
+fn scan_table(
+    table: &impl ReadableTable<Bytes, Bytes>,
+    from: &[u8],
+    to: &[u8],
+    visit: &mut Visit<'_>,
+) -> Result<(), StoreError> {
+    let end = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to) };
+    let range = table
+        .range::<&[u8]>((Bound::Included(from), end))
+        .map_err(StoreError::index("reading a range"))?;
+    for row in range {
+        let (key, value) = row.map_err(StoreError::index("reading a range"))?;
+        if !visit(key.value(), value.value())? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// A snapshot of the last committed state.
+pub(crate) struct Snapshot {
+    transaction: ReadTransaction,
+    tables: [OnceCell<ReadOnlyTable<Bytes, Bytes>>; NAMES.len()],
+}
+
+impl Snapshot {
+    pub(crate) fn of(database: &Database) -> Result<Self, StoreError> {
+        let transaction = database.begin_read().map_err(StoreError::index("beginning to read"))?;
+        Ok(Self { transaction, tables: Default::default() })
+    }
+
+    fn table(&self, table: T) -> Result<&ReadOnlyTable<Bytes, Bytes>, StoreError> {
+        let cell = &self.tables[table as usize];
+        if let Some(open) = cell.get() {
+            return Ok(open);
+        }
+        let open = self
+            .transaction
+            .open_table(definition(table as usize))
+            .map_err(StoreError::index("opening a table"))?;
+        Ok(cell.get_or_init(|| open))
+    }
+}
+
+impl View for Snapshot {
+    fn get(&self, table: T, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.table(table)?.get(key).map_err(StoreError::index("reading a row"))?;
+        Ok(value.map(|v| v.value().to_vec()))
+    }
+    fn scan(
+        &self,
+        table: T,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        scan_table(self.table(table)?, from, to, visit)
+    }
+    fn len(&self, table: T) -> Result<u64, StoreError> {
+        self.table(table)?.len().map_err(StoreError::index("counting rows"))
+    }
+}
+
+/// All tables, open for writing.
+pub(crate) struct Tables<'t> {
+    tables: Vec<Table<'t, Bytes, Bytes>>,
+    writes: u64,
+}
+
+impl<'t> Tables<'t> {
+    /// Opens (and at first makes) all tables.
+    pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
+        let mut tables = Vec::with_capacity(NAMES.len());
+        for at in 0..NAMES.len() {
+            tables.push(
+                transaction
+                    .open_table(definition(at))
+                    .map_err(StoreError::index("opening a table"))?,
+            );
+        }
+        Ok(Self { tables, writes: 0 })
+    }
+
+    /// How many rows were written; an act that failed with none written left nothing behind.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes
+    }
+
+    pub(crate) fn put(&mut self, table: T, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.writes += 1;
+        self.tables[table as usize]
+            .insert(key, value)
+            .map_err(StoreError::index("writing a row"))?;
+        Ok(())
+    }
+
+    /// Removes a row; true if it was there.
+    pub(crate) fn remove(&mut self, table: T, key: &[u8]) -> Result<bool, StoreError> {
+        self.writes += 1;
+        let old =
+            self.tables[table as usize].remove(key).map_err(StoreError::index("removing a row"))?;
+        Ok(old.is_some())
+    }
+
+    /// Removes all rows that begin with `prefix`.
+    pub(crate) fn remove_prefix(&mut self, table: T, prefix: &[u8]) -> Result<(), StoreError> {
+        self.writes += 1;
+        let end = crate::codec::behind(prefix);
+        let to = if end.is_empty() { Bound::Unbounded } else { Bound::Excluded(end.as_slice()) };
+        self.tables[table as usize]
+            .retain_in::<&[u8], _>((Bound::Included(prefix), to), |_, _| false)
+            .map_err(StoreError::index("removing rows"))
+    }
+}
+
+impl View for Tables<'_> {
+    fn get(&self, table: T, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value =
+            self.tables[table as usize].get(key).map_err(StoreError::index("reading a row"))?;
+        Ok(value.map(|v| v.value().to_vec()))
+    }
+    fn scan(
+        &self,
+        table: T,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        scan_table(&self.tables[table as usize], from, to, visit)
+    }
+    fn len(&self, table: T) -> Result<u64, StoreError> {
+        self.tables[table as usize].len().map_err(StoreError::index("counting rows"))
+    }
+}
+
+/// Opens the index in `file`, or makes it.
+pub(crate) fn open(file: File, cache_bytes: usize) -> Result<Database, StoreError> {
+    let backend = redb::backends::FileBackend::new(file)
+        .map_err(|e| StoreError::Open(format!("the index: {e}")))?;
+    Database::builder()
+        .set_cache_size(cache_bytes)
+        .create_with_backend(backend)
+        .map_err(|e| StoreError::Open(format!("the index: {e}")))
+}
+
+/// Begins a transaction whose commit is durable and needs no repair after a crash.
+pub(crate) fn begin(database: &Database) -> Result<WriteTransaction, StoreError> {
+    let mut transaction =
+        database.begin_write().map_err(StoreError::index("beginning to write"))?;
+    transaction
+        .set_durability(redb::Durability::Immediate)
+        .map_err(StoreError::index("beginning to write"))?;
+    transaction.set_quick_repair(true);
+    Ok(transaction)
+}

@@ -1,0 +1,46 @@
+//! The row of a message in a mailbox: what never changes about it.
+
+use base::{BlobHash, MailboxId, Timestamp, Uid};
+
+use crate::StoreError;
+use crate::codec::{In, Out, message_key};
+use crate::index::{T, View};
+
+/// What never changes about a message in a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MessageRow {
+    pub(crate) size: u64,
+    pub(crate) internal_date: Timestamp,
+    pub(crate) blob: BlobHash,
+}
+
+impl MessageRow {
+    pub(crate) fn decode(row: &[u8]) -> Result<Self, StoreError> {
+        let mut row = In::versioned(row, "message row")?;
+        Ok(Self {
+            size: row.u64()?,
+            internal_date: Timestamp(row.u64()?.cast_signed()),
+            blob: BlobHash(row.take()?),
+        })
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        Out::versioned()
+            .u64(self.size)
+            .u64(self.internal_date.0.cast_unsigned())
+            .bytes(&self.blob.0)
+            .0
+    }
+}
+
+/// The row of a message that stands in a flag block.
+pub(crate) fn existing(
+    view: &impl View,
+    mailbox: MailboxId,
+    uid: Uid,
+) -> Result<MessageRow, StoreError> {
+    let row = view
+        .get(T::Message, &message_key(mailbox, uid))?
+        .ok_or_else(|| StoreError::Damaged(format!("mailbox {mailbox}: UID {uid} has no row")))?;
+    MessageRow::decode(&row)
+}

@@ -1,0 +1,107 @@
+//! What sessions read of mailboxes.
+
+use base::{AccountId, MailboxId, Uid, UidRanges};
+
+use super::keywords::Keywords;
+use super::message_row::MessageRow;
+use super::{flags, name, row};
+use crate::codec::{In, Out, account_key, message_key};
+use crate::index::{T, View};
+use crate::{Mailbox, Row, StoreError};
+
+pub(crate) fn mailbox(view: &impl View, id: MailboxId) -> Result<Option<Mailbox>, StoreError> {
+    row::find(view, id)?.map(|row| row.show(view, id)).transpose()
+}
+
+pub(crate) fn mailboxes(view: &impl View, account: AccountId) -> Result<Vec<Mailbox>, StoreError> {
+    let mut shown = Vec::new();
+    for (id, _) in row::list(view, account)? {
+        shown.push(row::existing(view, id)?.show(view, id)?);
+    }
+    Ok(shown)
+}
+
+pub(crate) fn by_name(
+    view: &impl View,
+    account: AccountId,
+    text: &str,
+) -> Result<Option<Mailbox>, StoreError> {
+    // A name that cannot be is the name of no mailbox.
+    let Ok(name) = name::normalize(text) else { return Ok(None) };
+    match row::id_of_name(view, account, &name)? {
+        Some(id) => mailbox(view, id),
+        None => Ok(None),
+    }
+}
+
+pub(crate) fn subscriptions(
+    view: &impl View,
+    account: AccountId,
+) -> Result<Vec<String>, StoreError> {
+    let mut names = Vec::new();
+    view.scan_prefix(T::Subscription, &account_key(account), &mut |key, _| {
+        let mut key = In::plain(key, "subscription");
+        key.u32()?;
+        names.push(key.text()?);
+        Ok(true)
+    })?;
+    Ok(names)
+}
+
+/// The UIDs of a mailbox, from its flag blocks: 256 of them a row.
+pub(crate) fn uids(view: &impl View, id: MailboxId) -> Result<UidRanges, StoreError> {
+    if row::find(view, id)?.is_none() {
+        return Err(StoreError::NoSuchMailbox);
+    }
+    let mut uids = UidRanges::new();
+    flags::scan(view, id, 0, u32::MAX, &mut |number, block| {
+        for slot in block.into_keys() {
+            uids.insert(flags::uid_at(number, slot));
+        }
+        Ok(true)
+    })?;
+    Ok(uids)
+}
+
+/// Rows with `from <= uid <= to`, ascending, at most `limit`.
+pub(crate) fn rows(
+    view: &impl View,
+    id: MailboxId,
+    from: Uid,
+    to: Uid,
+    limit: usize,
+) -> Result<Vec<Row>, StoreError> {
+    let mut found = Vec::new();
+    if row::find(view, id)?.is_none() {
+        return Err(StoreError::NoSuchMailbox);
+    }
+    if limit == 0 || from > to {
+        return Ok(found);
+    }
+    let keywords = Keywords::load(view, id)?;
+    let mut current = (u32::MAX, flags::Block::new());
+    let end = Out::default().bytes(&message_key(id, to)).u8(0).0;
+    view.scan(T::Message, &message_key(id, from), &end, &mut |key, value| {
+        let mut key = In::plain(key, "message row");
+        key.u32()?;
+        let uid = Uid(key.u32()?);
+        let message = MessageRow::decode(value)?;
+        let (number, slot) = flags::place(uid);
+        if current.0 != number {
+            current = (number, flags::load(view, id, number)?);
+        }
+        let marks = current.1.get(&slot).ok_or_else(|| {
+            StoreError::Damaged(format!("mailbox {id}: UID {uid} stands in no flag block"))
+        })?;
+        found.push(Row {
+            uid,
+            flags: keywords.flags(marks.system, marks.keywords),
+            modseq: marks.modseq,
+            size: message.size,
+            internal_date: message.internal_date,
+            blob: message.blob,
+        });
+        Ok(found.len() < limit)
+    })?;
+    Ok(found)
+}

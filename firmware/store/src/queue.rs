@@ -1,0 +1,215 @@
+//! The spool: envelopes with recipients that are not settled, and when they are due.
+//!
+//! An entry stands in the due table exactly if it is not on hold; its time is that of the first pending
+//! recipient.
+
+use base::{QueueId, Timestamp};
+
+use crate::codec::{In, Out, from_postcard, queue_key, time_key, time_of_key, to_postcard};
+use crate::index::{T, Tables, View};
+use crate::staging::Staged;
+use crate::writer::Tx;
+use crate::{
+    Delivery, NewQueueEntry, QueueEntry, QueueRecipient, RecipientState, RecipientUpdate,
+    StoreError, blob, delivering,
+};
+
+/// When the entry is due; `None` when nothing is pending or it is on hold.
+pub(crate) fn due_of(entry: &QueueEntry) -> Option<Timestamp> {
+    if entry.hold {
+        return None;
+    }
+    let pending = entry.recipients.iter().filter(|r| r.state == RecipientState::Pending);
+    pending.map(|r| r.next_attempt_at).min()
+}
+
+fn due_key(at: Timestamp, id: QueueId) -> Vec<u8> {
+    Out::default().u64(time_key(at)).u64(id.0).0
+}
+
+/// Time and entry of a key of the due table.
+pub(crate) fn decode_due(key: &[u8]) -> Result<(Timestamp, QueueId), StoreError> {
+    let mut key = In::plain(key, "due time");
+    Ok((time_of_key(key.u64()?), QueueId(key.u64()?)))
+}
+
+pub(crate) fn decode(row: &[u8]) -> Result<QueueEntry, StoreError> {
+    from_postcard(row, "queue entry")
+}
+
+pub(crate) fn find(view: &impl View, id: QueueId) -> Result<Option<QueueEntry>, StoreError> {
+    view.get(T::Queue, &queue_key(id))?.map(|row| decode(&row)).transpose()
+}
+
+/// Replaces the entry's due time and row.
+fn put(tx: &mut Tx<'_, '_>, old: Option<&QueueEntry>, new: &QueueEntry) -> Result<(), StoreError> {
+    put_due(tx, new.id, old.and_then(due_of), due_of(new))?;
+    tx.put(T::Queue, &queue_key(new.id), &to_postcard(new)?)?;
+    tx.effects.queue_changed = true;
+    Ok(())
+}
+
+fn put_due(
+    tables: &mut Tables<'_>,
+    id: QueueId,
+    old: Option<Timestamp>,
+    new: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    if old == new {
+        return Ok(());
+    }
+    if let Some(at) = old {
+        tables.remove(T::QueueDue, &due_key(at, id))?;
+    }
+    if let Some(at) = new {
+        tables.put(T::QueueDue, &due_key(at, id), &[crate::codec::VERSION])?;
+    }
+    Ok(())
+}
+
+fn remove(tx: &mut Tx<'_, '_>, entry: &QueueEntry) -> Result<(), StoreError> {
+    put_due(tx, entry.id, due_of(entry), None)?;
+    tx.remove(T::Queue, &queue_key(entry.id))?;
+    blob::unlink(tx, &entry.blob)?;
+    tx.effects.queue_changed = true;
+    Ok(())
+}
+
+/// Refuses one entry more than `limit`.
+pub(crate) fn check_room(view: &impl View, limit: u64) -> Result<(), StoreError> {
+    if view.len(T::Queue)? >= limit { Err(StoreError::QueueFull) } else { Ok(()) }
+}
+
+/// A new entry, due at once. The caller links the content.
+pub(crate) fn put_new(
+    tx: &mut Tx<'_, '_>,
+    id: QueueId,
+    new: &NewQueueEntry,
+    message: &Staged,
+) -> Result<(), StoreError> {
+    let now = tx.now;
+    let recipient = |(address, orcpt, notify): &(base::Address, Option<String>, crate::Notify)| {
+        QueueRecipient {
+            address: address.clone(),
+            orcpt: orcpt.clone(),
+            notify: *notify,
+            state: RecipientState::Pending,
+            next_attempt_at: now,
+            attempts: 0,
+            last_reply: None,
+            last_host: None,
+            delay_notified: false,
+        }
+    };
+    let entry = QueueEntry {
+        id,
+        envelope: new.envelope.clone(),
+        blob: message.hash(),
+        size: message.size(),
+        skip: new.skip,
+        queued_at: now,
+        hold: false,
+        recipients: new.recipients.iter().map(recipient).collect(),
+    };
+    put(tx, None, &entry)
+}
+
+/// Records what became of recipients and delivers the notices about it. An entry that is gone (an admin
+/// deleted it during the attempt) stays gone, and no notice is sent about it.
+pub(crate) fn settle(
+    tx: &mut Tx<'_, '_>,
+    id: QueueId,
+    updates: &[RecipientUpdate],
+    notices: &[Delivery],
+) -> Result<(), StoreError> {
+    let Some(old) = find(&tx.tables, id)? else { return Ok(()) };
+    let mut new = old.clone();
+    for update in updates {
+        let place = new
+            .recipients
+            .get_mut(update.index)
+            .ok_or(StoreError::Misuse("no such recipient in the queue entry"))?;
+        place.clone_from(&update.recipient);
+    }
+    if new.recipients.iter().any(|r| r.state == RecipientState::Pending) {
+        put(tx, Some(&old), &new)?;
+    } else {
+        remove(tx, &old)?;
+    }
+    for notice in notices {
+        // No limit here: a settled recipient without its bounce would be a lost message.
+        delivering::deliver(tx, notice, None)?;
+    }
+    Ok(())
+}
+
+/// Makes all pending recipients due now; false if there is no such entry.
+pub(crate) fn retry(tx: &mut Tx<'_, '_>, id: QueueId) -> Result<bool, StoreError> {
+    let Some(old) = find(&tx.tables, id)? else { return Ok(false) };
+    let mut new = old.clone();
+    for recipient in &mut new.recipients {
+        if recipient.state == RecipientState::Pending {
+            recipient.next_attempt_at = tx.now;
+        }
+    }
+    put(tx, Some(&old), &new)?;
+    Ok(true)
+}
+
+pub(crate) fn hold(tx: &mut Tx<'_, '_>, id: QueueId, hold: bool) -> Result<bool, StoreError> {
+    let Some(old) = find(&tx.tables, id)? else { return Ok(false) };
+    let new = QueueEntry { hold, ..old.clone() };
+    put(tx, Some(&old), &new)?;
+    Ok(true)
+}
+
+pub(crate) fn delete(tx: &mut Tx<'_, '_>, id: QueueId) -> Result<bool, StoreError> {
+    let Some(entry) = find(&tx.tables, id)? else { return Ok(false) };
+    remove(tx, &entry)?;
+    Ok(true)
+}
+
+/// Entries due at `now`, earliest first.
+pub(crate) fn due(
+    view: &impl View,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<QueueEntry>, StoreError> {
+    let mut ids = Vec::new();
+    let end = Out::default().u64(time_key(Timestamp(now.0.saturating_add(1)))).0;
+    view.scan(T::QueueDue, &[], &end, &mut |key, _| {
+        if ids.len() < limit {
+            ids.push(decode_due(key)?.1);
+        }
+        Ok(ids.len() < limit)
+    })?;
+    let missing = |id| StoreError::Damaged(format!("queue entry {id} is missing"));
+    ids.into_iter().map(|id| find(view, id)?.ok_or_else(|| missing(id))).collect()
+}
+
+pub(crate) fn next_due(view: &impl View) -> Result<Option<Timestamp>, StoreError> {
+    let mut first = None;
+    view.scan(T::QueueDue, &[], &[], &mut |key, _| {
+        first = Some(decode_due(key)?.0);
+        Ok(false)
+    })?;
+    Ok(first)
+}
+
+/// Entries behind `after`, by id.
+pub(crate) fn list(
+    view: &impl View,
+    after: QueueId,
+    limit: usize,
+) -> Result<Vec<QueueEntry>, StoreError> {
+    let mut entries = Vec::new();
+    let Some(first) = after.0.checked_add(1) else { return Ok(entries) };
+    if limit == 0 {
+        return Ok(entries);
+    }
+    view.scan(T::Queue, &queue_key(QueueId(first)), &[], &mut |_, row| {
+        entries.push(decode(row)?);
+        Ok(entries.len() < limit)
+    })?;
+    Ok(entries)
+}

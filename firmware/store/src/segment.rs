@@ -1,0 +1,50 @@
+//! Log segments: where the bytes of messages are. Appended once, read by offset, never changed.
+//!
+//! A record is a header, the delivery record, a table of frame lengths and the content as zstd frames of
+//! [`FRAME_BYTES`] plain bytes each, so that a piece from the middle of a large message costs one or
+//! two frames of memory. FORMAT.md has the bytes.
+
+mod log;
+mod reader;
+mod record;
+
+pub(crate) use log::{Log, LogEnd};
+pub(crate) use reader::{Place, Segments};
+pub(crate) use record::{Header, LoggedCopy, LoggedDelivery, RECORD_HEADER_BYTES};
+
+use std::path::{Path, PathBuf};
+
+/// Plain bytes in one frame; the last of a message may be shorter.
+pub(crate) const FRAME_BYTES: usize = 1 << FRAME_LOG2;
+/// As the record says it.
+pub(crate) const FRAME_LOG2: u8 = 18;
+/// A segment that has reached this takes no further record.
+pub(crate) const SEGMENT_BYTES: u64 = 128 * 1024 * 1024;
+/// What stands before the first record of a segment.
+pub(crate) const SEGMENT_HEADER_BYTES: u64 = 16;
+
+/// `00000001.seg`
+pub(crate) fn path_of(dir: &Path, segment: u32) -> PathBuf {
+    dir.join(format!("{segment:08}.seg"))
+}
+
+/// The segments that stand in `dir`, ascending.
+pub(crate) fn list(dir: &Path) -> std::io::Result<Vec<u32>> {
+    let mut numbers = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|n| n.strip_suffix(".seg")).map(str::parse::<u32>);
+        if let Some(Ok(number)) = number {
+            numbers.push(number);
+        }
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// The first bytes of a segment.
+pub(crate) fn header_of(segment: u32) -> [u8; 16] {
+    let mut header = *b"POSTROOM\x01\0\0\0\0\0\0\0";
+    header[12..].copy_from_slice(&segment.to_be_bytes());
+    header
+}

@@ -1,0 +1,197 @@
+//! Reads pieces of messages from the segments. Any thread, no lock held while reading.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use base::BlobHash;
+
+use super::{FRAME_BYTES, Header, RECORD_HEADER_BYTES, path_of};
+use crate::StoreError;
+use crate::codec::In;
+
+/// Segment files held open for reading.
+const OPEN_MAX: usize = 256;
+
+/// Where a content is and how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) segment: u32,
+    /// Where the record begins.
+    pub(crate) offset: u64,
+    /// Bytes from there to the frame table.
+    pub(crate) table_at: u32,
+    /// Bytes of all frames.
+    pub(crate) data_len: u64,
+    /// Plain bytes.
+    pub(crate) size: u64,
+}
+
+impl Place {
+    fn frames(&self) -> u64 {
+        self.size.div_ceil(FRAME_BYTES as u64)
+    }
+    /// Where the record ends.
+    pub(crate) fn end(&self) -> u64 {
+        self.offset + u64::from(self.table_at) + 4 * self.frames() + self.data_len
+    }
+}
+
+/// The segment files, open for reading.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    dir: PathBuf,
+    open: Mutex<BTreeMap<u32, Arc<File>>>,
+}
+
+impl Segments {
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_path_buf(), open: Mutex::default() }
+    }
+
+    fn opened(&self) -> MutexGuard<'_, BTreeMap<u32, Arc<File>>> {
+        match self.open.lock() {
+            Ok(open) => open,
+            Err(poisoned) => poisoned.into_inner(),
+        }
+    }
+
+    /// Forgets an open file (the segment is removed).
+    pub(crate) fn forget(&self, segment: u32) {
+        self.opened().remove(&segment);
+    }
+
+    fn file(&self, segment: u32) -> Result<Arc<File>, StoreError> {
+        if let Some(file) = self.opened().get(&segment) {
+            return Ok(Arc::clone(file));
+        }
+        let file = File::open(path_of(&self.dir, segment)).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => StoreError::Damaged(format!("segment {segment} is missing")),
+            _ => StoreError::io("opening a segment")(e),
+        })?;
+        let file = Arc::new(file);
+        let mut open = self.opened();
+        if open.len() >= OPEN_MAX {
+            open.pop_first();
+        }
+        open.insert(segment, Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// At most `len` bytes from `offset` of the content; short only at its end.
+    pub(crate) fn read(
+        &self,
+        place: &Place,
+        offset: u64,
+        len: usize,
+    ) -> Result<Vec<u8>, StoreError> {
+        let end = offset.saturating_add(len as u64).min(place.size);
+        if offset >= end {
+            return Ok(Vec::new());
+        }
+        let file = self.file(place.segment)?;
+        let (first, last) = (offset / FRAME_BYTES as u64, (end - 1) / FRAME_BYTES as u64);
+        let lengths = frame_lengths(&file, place)?;
+        let data_at = place.offset + u64::from(place.table_at) + 4 * place.frames();
+        let mut at = data_at;
+        let mut out = Vec::with_capacity(usize::try_from(end - offset).unwrap_or(0));
+        for (n, length) in (0u64..).zip(lengths) {
+            if n > last {
+                break;
+            }
+            if n >= first {
+                let plain = frame(&file, at, length, place, n)?;
+                let begin = n * FRAME_BYTES as u64;
+                let from = usize::try_from(offset.saturating_sub(begin)).unwrap_or(usize::MAX);
+                let to = usize::try_from(end - begin).unwrap_or(usize::MAX).min(plain.len());
+                out.extend_from_slice(plain.get(from..to).unwrap_or_default());
+            }
+            at += u64::from(length);
+        }
+        Ok(out)
+    }
+
+    /// Reads all of a content and its record's head; says whether they are what was written.
+    pub(crate) fn verify(&self, place: &Place, hash: &BlobHash) -> Result<(), StoreError> {
+        let file = self.file(place.segment)?;
+        let damaged = |why: &str| Err(StoreError::Damaged(format!("message {hash}: {why}")));
+        let mut head = [0; RECORD_HEADER_BYTES];
+        read_at(&file, &mut head, place.offset)?;
+        let header = Header::decode(&head)?;
+        if header.hash != *hash || header.size != place.size || header.data_len != place.data_len {
+            return damaged("the log record is another's");
+        }
+        // The bound keeps a damaged length from asking for gigabytes.
+        let tail_len = usize::try_from(header.tail_len()).unwrap_or(usize::MAX);
+        if tail_len > 64 * 1024 * 1024 {
+            return damaged("impossible length");
+        }
+        let mut tail = vec![0; tail_len];
+        read_at(&file, &mut tail, place.offset + RECORD_HEADER_BYTES as u64)?;
+        if !Header::verify(&head, &tail) {
+            return damaged("the checksum of the log record does not fit");
+        }
+        let mut hasher = blake3::Hasher::new();
+        let mut offset = 0;
+        while offset < place.size {
+            let piece = self.read(place, offset, FRAME_BYTES)?;
+            if piece.is_empty() {
+                return damaged("it is short");
+            }
+            hasher.update(&piece);
+            offset += piece.len() as u64;
+        }
+        if hasher.finalize().as_bytes() != &hash.0 {
+            damaged("the hash does not fit")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn read_at(file: &File, buffer: &mut [u8], at: u64) -> Result<(), StoreError> {
+    file.read_exact_at(buffer, at).map_err(|e| match e.kind() {
+        ErrorKind::UnexpectedEof => StoreError::Damaged("a segment is too short".to_owned()),
+        _ => StoreError::io("reading a segment")(e),
+    })
+}
+
+fn frame_lengths(file: &File, place: &Place) -> Result<Vec<u32>, StoreError> {
+    if place.frames() == 1 {
+        let only = u32::try_from(place.data_len)
+            .map_err(|_| StoreError::Damaged("impossible frame length".to_owned()))?;
+        return Ok(vec![only]);
+    }
+    let count = usize::try_from(place.frames()).unwrap_or(usize::MAX);
+    let mut table = vec![0; count.saturating_mul(4)];
+    read_at(file, &mut table, place.offset + u64::from(place.table_at))?;
+    let mut fields = In::plain(&table, "frame table");
+    let lengths: Vec<u32> = (0..count).map(|_| fields.u32()).collect::<Result<_, _>>()?;
+    if lengths.iter().map(|&l| u64::from(l)).sum::<u64>() != place.data_len {
+        return Err(StoreError::Damaged("a frame table does not fit its record".to_owned()));
+    }
+    Ok(lengths)
+}
+
+fn frame(file: &File, at: u64, length: u32, place: &Place, n: u64) -> Result<Vec<u8>, StoreError> {
+    // zstd never makes more than this of a frame's plain bytes.
+    if length as usize > zstd::zstd_safe::compress_bound(FRAME_BYTES) {
+        return Err(StoreError::Damaged("impossible frame length".to_owned()));
+    }
+    let mut packed = vec![0; length as usize];
+    read_at(file, &mut packed, at)?;
+    let begin = n * FRAME_BYTES as u64;
+    let expected = usize::try_from(place.size - begin).unwrap_or(usize::MAX).min(FRAME_BYTES);
+    let damaged = || {
+        StoreError::Damaged(format!(
+            "frame {n} of the record at {}:{}",
+            place.segment, place.offset
+        ))
+    };
+    // The frame's own checksum is verified here.
+    let plain = zstd::bulk::decompress(&packed, expected).map_err(|_| damaged())?;
+    if plain.len() == expected { Ok(plain) } else { Err(damaged()) }
+}

@@ -1,0 +1,237 @@
+//! Messages in the making: hashed, scanned and compressed while they arrive, on the caller's thread, so
+//! that the writer only copies.
+//!
+//! A staging holds at most one frame of plain bytes and the memory limit of packed ones; the rest is in
+//! a file without a name, which nothing can leave behind.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base::BlobHash;
+use zstd::bulk::Compressor;
+use zstd::zstd_safe::CParameter;
+
+use crate::segment::FRAME_BYTES;
+use crate::{StoreError, disk, text};
+
+const ZSTD_LEVEL: i32 = 1;
+/// Numbers the files for the moment between making and unlinking them.
+static NEXT_FILE: AtomicU64 = AtomicU64::new(0);
+
+/// A message in the making: bytes go in, beyond the memory limit into a file of the store.
+#[derive(Debug)]
+pub struct Staging {
+    // Boxed: a session's future holds a staging, and the hasher alone is 2 KB.
+    work: Box<Work>,
+}
+
+#[derive(Debug)]
+struct Work {
+    hasher: blake3::Hasher,
+    scanner: message::Scanner,
+    plain: Vec<u8>,
+    frames: Vec<u32>,
+    packed: Packed,
+    size: u64,
+    bytes_max: u64,
+    memory_bytes: usize,
+    tmp: PathBuf,
+    broken: bool,
+}
+
+impl Staging {
+    pub(crate) fn new(tmp: &Path, bytes_max: u64, memory_bytes: usize) -> Self {
+        Self {
+            work: Box::new(Work {
+                hasher: blake3::Hasher::new(),
+                scanner: message::Scanner::new(),
+                plain: Vec::new(),
+                frames: Vec::new(),
+                packed: Packed::Memory(Vec::new()),
+                size: 0,
+                bytes_max,
+                memory_bytes,
+                tmp: tmp.to_path_buf(),
+                broken: false,
+            }),
+        }
+    }
+
+    /// Takes the next bytes of the message.
+    ///
+    /// # Errors
+    /// `TooLarge` beyond the budget; the staging is then useless.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let work = &mut *self.work;
+        let size = work.size.saturating_add(bytes.len() as u64);
+        if size > work.bytes_max {
+            work.broken = true;
+            return Err(StoreError::TooLarge);
+        }
+        work.size = size;
+        work.hasher.update(bytes);
+        work.scanner.feed(bytes);
+        let filled = work.fill(bytes);
+        work.broken |= filled.is_err();
+        filled
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.work.size
+    }
+
+    /// Hash and structure are known now. The bytes are not yet durable: an act makes them so.
+    ///
+    /// # Errors
+    /// `Misuse` after a failed write; `DiskFull` or `Io` when the rest could not be kept.
+    pub fn finish(self) -> Result<Staged, StoreError> {
+        let mut work = *self.work;
+        if work.broken {
+            return Err(StoreError::Misuse("a broken staging cannot be finished"));
+        }
+        if !work.plain.is_empty() {
+            work.pack()?;
+        }
+        let structure = work.scanner.finish();
+        let inner = StagedInner {
+            hash: BlobHash(*work.hasher.finalize().as_bytes()),
+            size: work.size,
+            texts: text::encode(&structure)?,
+            structure,
+            frames: work.frames,
+            packed: work.packed,
+        };
+        Ok(Staged { inner: Arc::new(inner) })
+    }
+}
+
+impl Work {
+    /// Takes plain bytes, a frame at a time.
+    fn fill(&mut self, mut rest: &[u8]) -> Result<(), StoreError> {
+        while !rest.is_empty() {
+            let room = FRAME_BYTES - self.plain.len();
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            self.plain.extend_from_slice(now);
+            rest = later;
+            if self.plain.len() == FRAME_BYTES {
+                self.pack()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns the plain bytes into a frame.
+    fn pack(&mut self) -> Result<(), StoreError> {
+        let doing = "compressing a message";
+        let mut compressor = Compressor::new(ZSTD_LEVEL).map_err(StoreError::io(doing))?;
+        compressor.set_parameter(CParameter::ChecksumFlag(true)).map_err(StoreError::io(doing))?;
+        let frame = compressor.compress(&self.plain).map_err(StoreError::io(doing))?;
+        self.plain.clear();
+        self.frames.push(u32::try_from(frame.len()).map_err(|_| StoreError::TooLarge)?);
+        let doing = "writing a staged message";
+        match &mut self.packed {
+            Packed::Memory(memory) => {
+                memory.extend_from_slice(&frame);
+                if memory.len() + FRAME_BYTES > self.memory_bytes && self.size >= FRAME_BYTES as u64
+                {
+                    let file = nameless_file(&self.tmp).map_err(StoreError::io(doing))?;
+                    file.write_all_at(memory, 0).map_err(StoreError::io(doing))?;
+                    self.packed = Packed::File(file, memory.len() as u64);
+                }
+            }
+            Packed::File(file, len) => {
+                file.write_all_at(&frame, *len).map_err(StoreError::io(doing))?;
+                *len += frame.len() as u64;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn nameless_file(tmp: &Path) -> std::io::Result<File> {
+    let path = tmp.join(format!("{}", NEXT_FILE.fetch_add(1, Ordering::Relaxed)));
+    let file = disk::open_file(&path, true)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
+}
+
+/// The frames of a staged message.
+#[derive(Debug)]
+pub(crate) enum Packed {
+    Memory(Vec<u8>),
+    File(File, u64),
+}
+
+impl Packed {
+    /// Bytes of all frames.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Memory(memory) => memory.len() as u64,
+            Self::File(_, len) => *len,
+        }
+    }
+
+    /// Hands out the frames in pieces of at most `piece` bytes.
+    pub(crate) fn for_each_piece(
+        &self,
+        piece: usize,
+        mut take: impl FnMut(&[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(memory) => memory.chunks(piece).try_for_each(take),
+            Self::File(file, len) => {
+                let mut buffer = vec![0; piece];
+                let mut at = 0;
+                while at < *len {
+                    let now = usize::try_from(*len - at).unwrap_or(piece).min(piece);
+                    file.read_exact_at(&mut buffer[..now], at)
+                        .map_err(StoreError::io("reading a staged message"))?;
+                    take(&buffer[..now])?;
+                    at += now as u64;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A whole message that no act has taken yet; dropped, it leaves nothing behind.
+#[derive(Clone, Debug)]
+pub struct Staged {
+    pub(crate) inner: Arc<StagedInner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct StagedInner {
+    pub(crate) hash: BlobHash,
+    pub(crate) size: u64,
+    pub(crate) structure: message::Structure,
+    /// The row for the table of texts.
+    pub(crate) texts: Vec<u8>,
+    /// Lengths of the frames.
+    pub(crate) frames: Vec<u32>,
+    pub(crate) packed: Packed,
+}
+
+impl Staged {
+    /// BLAKE3 of the bytes.
+    #[must_use]
+    pub fn hash(&self) -> BlobHash {
+        self.inner.hash
+    }
+    /// Bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.inner.size
+    }
+    /// What the scanner found.
+    #[must_use]
+    pub fn structure(&self) -> &message::Structure {
+        &self.inner.structure
+    }
+}

@@ -1,0 +1,266 @@
+//! Opening, closing, and the way of an act to the writer and back.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use base::Clock;
+use redb::Database;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::disk::{self, Space};
+use crate::index::{self, Snapshot, T, Tables, View};
+use crate::segment::{self, Log, Segments};
+use crate::watchers::Watchers;
+use crate::writer::{Act, Order, QUEUE_MAX, Tx, Writer};
+use crate::{Options, Staging, Stats, StoreError, meta, settings};
+
+/// The store. Cheap to clone; all clones are one store.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) options: Options,
+    pub(crate) segments: Arc<Segments>,
+    pub(crate) watchers: Arc<Watchers>,
+    space: Space,
+    orders: Option<mpsc::Sender<Order>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    failed: watch::Receiver<bool>,
+    // The order of the fields is the order of dropping: the lock goes last.
+    database: Arc<Database>,
+    _lock: std::fs::File,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("dir", &self.inner.options.dir).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The writer ends when no sender is left; the lock must not go before it.
+        self.orders = None;
+        self.join();
+    }
+}
+
+impl Inner {
+    fn join(&self) {
+        let mut writer = match self.writer.lock() {
+            Ok(writer) => writer,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        if let Some(thread) = writer.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's writer panicked");
+        }
+    }
+}
+
+/// Opens the index of a data directory whose lock is held; makes it if `create`.
+pub(crate) fn open_index(
+    dir: &Path,
+    cache_bytes: usize,
+    create: bool,
+) -> Result<Database, StoreError> {
+    let path = disk::index_path(dir);
+    let open = |e: std::io::Error| StoreError::Open(format!("{}: {e}", path.display()));
+    let is_new = !path.exists();
+    let has_segments = !segment::list(&disk::segments_path(dir)).map_err(open)?.is_empty();
+    if is_new && (has_segments || !create) {
+        // Starting over with an empty index would cut the segments, which hold the mail.
+        return Err(StoreError::Open(format!("{} is missing", path.display())));
+    }
+    let file = disk::open_file(&path, create).map_err(open)?;
+    let database = index::open(file, cache_bytes)?;
+    disk::sync_dir(dir).map_err(open)?;
+    Ok(database)
+}
+
+/// Makes the tables of a new store; refuses one that a later version wrote.
+fn prepare_tables(database: &Database) -> Result<(), StoreError> {
+    let transaction = index::begin(database)?;
+    let mut tables = Tables::open(&transaction)?;
+    match meta::format(&tables)? {
+        None => meta::put_format(&mut tables)?,
+        Some(meta::FORMAT) => return Ok(()),
+        Some(other) => {
+            return Err(StoreError::Open(format!(
+                "it has format {other}, this version reads {}",
+                meta::FORMAT
+            )));
+        }
+    }
+    drop(tables);
+    transaction.commit().map_err(StoreError::index("committing"))
+}
+
+impl Store {
+    /// Opens the store in `options.dir`, or makes it, and starts its writer.
+    ///
+    /// # Errors
+    /// `Open` says why not: another process has it, a later version wrote it, the disk refuses.
+    pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let dir = &options.dir;
+        let lock = disk::prepare(dir)?;
+        let database = Arc::new(open_index(dir, options.cache_bytes, true)?);
+        prepare_tables(&database)?;
+        let snapshot = Snapshot::of(&database)?;
+        let settings = Arc::new(settings::load(&snapshot)?);
+        let segments = Arc::new(Segments::new(&disk::segments_path(dir)));
+        let log =
+            Log::open(&disk::segments_path(dir), Arc::clone(&segments), meta::log_end(&snapshot)?)?;
+        drop(snapshot);
+        let watchers = Arc::new(Watchers::new(Arc::clone(&settings)));
+        let (orders, queue) = mpsc::channel(QUEUE_MAX);
+        let (failed, has_failed) = watch::channel(false);
+        let writer = Writer {
+            database: Arc::clone(&database),
+            log,
+            clock,
+            watchers: Arc::clone(&watchers),
+            failed,
+            settings,
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run(queue))
+            .map_err(|e| StoreError::Open(format!("the writer thread: {e}")))?;
+        let space = Space::new(dir, options.reserve_bytes);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                options,
+                segments,
+                watchers,
+                space,
+                orders: Some(orders),
+                writer: Mutex::new(Some(thread)),
+                failed: has_failed,
+                database,
+                _lock: lock,
+            }),
+        })
+    }
+
+    /// Waits for the writer to finish what is queued; later acts are `Closed`. The files are closed when
+    /// the last clone is dropped.
+    ///
+    /// # Errors
+    /// None today; the face keeps room for one.
+    pub async fn close(self) -> Result<(), StoreError> {
+        if let Some(orders) = &self.inner.orders {
+            // A writer that is gone has nothing left to finish.
+            let _gone = orders.send(Order::Stop).await.is_err();
+        }
+        let inner = self.inner;
+        tokio::task::spawn_blocking(move || inner.join()).await.map_err(|_| StoreError::Closed)
+    }
+
+    /// Returns when the index has failed and no act is taken any more. Whoever runs the store then ends
+    /// the process: opening it again finds the last good commit.
+    pub async fn failed(&self) {
+        let mut failed = self.inner.failed.clone();
+        // An error means that the writer is gone; it is as good as failed.
+        let _gone = failed.wait_for(|failed| *failed).await.is_err();
+    }
+
+    /// True when free space is under the low-water mark: deliveries are refused, reading, flags and
+    /// expunging go on.
+    #[must_use]
+    pub fn disk_is_low(&self) -> bool {
+        self.inner.space.is_low()
+    }
+
+    /// (free, total) bytes of the data disk.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn disk_space(&self) -> Result<(u64, u64), StoreError> {
+        self.inner.space.bytes()
+    }
+
+    /// Figures for the status page.
+    ///
+    /// # Errors
+    /// `Index`, `Io`.
+    pub fn stats(&self) -> Result<Stats, StoreError> {
+        let view = self.snapshot()?;
+        let dir = &self.inner.options.dir;
+        let bytes = |path: &Path| std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
+        let segments = disk::segments_path(dir);
+        let numbers = segment::list(&segments).map_err(StoreError::io("listing the segments"))?;
+        Ok(Stats {
+            messages: view.len(T::Message)?,
+            blobs: view.len(T::Blob)?,
+            mailboxes: view.len(T::Mailbox)?,
+            queue_entries: view.len(T::Queue)?,
+            segment_bytes: numbers.iter().map(|&n| bytes(&segment::path_of(&segments, n))).sum(),
+            index_bytes: bytes(&disk::index_path(dir)),
+        })
+    }
+
+    /// Begins a message.
+    ///
+    /// # Errors
+    /// None today; the face keeps room for one.
+    pub fn stage(&self) -> Result<Staging, StoreError> {
+        let options = &self.inner.options;
+        Ok(Staging::new(
+            &disk::tmp_path(&options.dir),
+            options.message_bytes_max,
+            options.message_memory_bytes,
+        ))
+    }
+
+    /// The last committed state.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        Snapshot::of(&self.inner.database)
+    }
+
+    /// Refuses new content when space runs out.
+    pub(crate) fn check_space(&self) -> Result<(), StoreError> {
+        if self.disk_is_low() { Err(StoreError::DiskFull) } else { Ok(()) }
+    }
+
+    /// Sends an act to the writer and waits until it is durable.
+    pub(crate) async fn act<V, F>(&self, apply: F) -> Result<V, StoreError>
+    where
+        V: Send + 'static,
+        F: FnMut(&mut Tx<'_, '_>) -> Result<V, StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Act { apply, value: None, reply: Some(reply) };
+        self.order(Order::Act(Box::new(job)), answer).await
+    }
+
+    /// As [`Store::act`], for an act that can run only once.
+    pub(crate) async fn act_alone<V, F>(&self, apply: F) -> Result<V, StoreError>
+    where
+        V: Send + 'static,
+        F: FnOnce(&mut Tx<'_, '_>) -> Result<V, StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let mut once = Some(apply);
+        let apply = move |tx: &mut Tx<'_, '_>| match once.take() {
+            Some(apply) => apply(tx),
+            None => Err(StoreError::Misuse("an act ran twice")),
+        };
+        let job = Act { apply, value: None, reply: Some(reply) };
+        self.order(Order::Alone(Box::new(job)), answer).await
+    }
+
+    async fn order<V>(
+        &self,
+        order: Order,
+        answer: oneshot::Receiver<Result<V, StoreError>>,
+    ) -> Result<V, StoreError> {
+        let orders = self.inner.orders.as_ref().ok_or(StoreError::Closed)?;
+        orders.send(order).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}

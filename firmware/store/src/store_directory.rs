@@ -1,0 +1,138 @@
+//! The face for the directory and the settings.
+
+use std::sync::Arc;
+
+use base::{AccountId, Address, DomainName};
+use tokio::sync::watch;
+
+use crate::directory::{account, alias, domain, entry, resolve};
+use crate::{
+    Account, AccountChange, Alias, Domain, Entry, NewAccount, Resolution, Settings, Store,
+    StoreError, TlsIdentity, settings,
+};
+
+/// # Errors
+/// Each method says which refusals are its own; all may fail with `Io`, `Index`, `Damaged` or (acts)
+/// `Closed`, after which the outcome is unknown.
+impl Store {
+    /// `Exists`, `LimitReached`; `Misuse` for an address literal.
+    pub async fn create_domain(&self, domain: DomainName) -> Result<(), StoreError> {
+        self.act(move |tx| domain::create(tx, &domain)).await
+    }
+
+    /// `InUse` while accounts or aliases are in it; `NoSuchDomain`.
+    pub async fn delete_domain(&self, domain: DomainName) -> Result<(), StoreError> {
+        self.act(move |tx| domain::delete(tx, &domain)).await
+    }
+
+    /// All domains, by name.
+    pub fn domains(&self) -> Result<Vec<Domain>, StoreError> {
+        domain::list(&self.snapshot()?)
+    }
+
+    /// With INBOX, Drafts, Sent, Trash, Junk, Archive, all subscribed. `AddressTaken`, `NoSuchDomain`.
+    pub async fn create_account(&self, account: NewAccount) -> Result<AccountId, StoreError> {
+        self.act(move |tx| account::create(tx, &account)).await
+    }
+
+    /// `NoSuchAccount`, and for further addresses `AddressTaken`, `NoSuchDomain`.
+    pub async fn update_account(
+        &self,
+        id: AccountId,
+        change: AccountChange,
+    ) -> Result<(), StoreError> {
+        self.act(move |tx| account::update(tx, id, &change)).await
+    }
+
+    /// The entry is gone at once; its mail stays on disk for the retention time.
+    pub async fn delete_account(&self, id: AccountId) -> Result<(), StoreError> {
+        self.act(move |tx| account::delete(tx, id)).await
+    }
+
+    /// An account by its id.
+    pub fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        account::find(&self.snapshot()?, id)
+    }
+
+    /// Accounts behind `after`, by id, at most `limit`.
+    pub fn accounts(&self, after: AccountId, limit: usize) -> Result<Vec<Account>, StoreError> {
+        account::list(&self.snapshot()?, after, limit)
+    }
+
+    /// How many accounts there are.
+    pub fn accounts_len(&self) -> Result<u64, StoreError> {
+        account::len(&self.snapshot()?)
+    }
+
+    /// The account whose primary address or alias this is (login names).
+    pub fn account_by_address(&self, address: &Address) -> Result<Option<Account>, StoreError> {
+        account::by_address(&self.snapshot()?, address)
+    }
+
+    /// `AddressTaken`, `NoSuchDomain`; `Misuse` without a target.
+    pub async fn create_alias(&self, alias: Alias) -> Result<(), StoreError> {
+        self.act(move |tx| alias::create(tx, &alias)).await
+    }
+
+    /// Replaces the targets. `NoSuchAlias`.
+    pub async fn update_alias(&self, alias: Alias) -> Result<(), StoreError> {
+        self.act(move |tx| alias::update(tx, &alias)).await
+    }
+
+    /// `NoSuchAlias`.
+    pub async fn delete_alias(&self, address: Address) -> Result<(), StoreError> {
+        self.act(move |tx| alias::delete(tx, &address)).await
+    }
+
+    /// All aliases that are not further addresses of an account, by domain.
+    pub fn aliases(&self) -> Result<Vec<Alias>, StoreError> {
+        alias::list(&self.snapshot()?)
+    }
+
+    /// Where mail to an address goes: follows aliases (depth 10), `+detail`, postmaster's fall-back.
+    pub fn resolve(&self, address: &Address) -> Result<Resolution, StoreError> {
+        resolve::resolve(&self.snapshot()?, address)
+    }
+
+    /// The stored LDAP entry of an account, domain or alias, by DN.
+    pub fn entry(&self, dn: &str) -> Result<Option<Entry>, StoreError> {
+        entry::find(&self.snapshot()?, dn)
+    }
+
+    /// The settings as last committed.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.inner.watchers.current_settings()
+    }
+
+    /// Runs `change` on the current settings inside the writer.
+    pub async fn update_settings(
+        &self,
+        change: Box<dyn FnOnce(&mut Settings) + Send>,
+    ) -> Result<Arc<Settings>, StoreError> {
+        self.act_alone(move |tx| {
+            let mut new = Settings::clone(&tx.effects.settings);
+            change(&mut new);
+            settings::put(tx, &new)?;
+            tx.effects.settings = Arc::new(new);
+            Ok(Arc::clone(&tx.effects.settings))
+        })
+        .await
+    }
+
+    /// Wakes when the settings change.
+    #[must_use]
+    pub fn watch_settings(&self) -> watch::Receiver<Arc<Settings>> {
+        self.inner.watchers.settings()
+    }
+
+    /// The certificate and key, if there are any yet.
+    pub fn tls_identity(&self) -> Result<Option<TlsIdentity>, StoreError> {
+        settings::tls_identity(&self.snapshot()?)
+    }
+
+    /// Replaces the certificate and key.
+    pub async fn set_tls_identity(&self, identity: TlsIdentity) -> Result<(), StoreError> {
+        self.act(move |tx| settings::put_tls_identity(tx, &identity)).await
+    }
+}

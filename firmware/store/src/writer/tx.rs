@@ -1,0 +1,50 @@
+//! What an act sees: the tables, the log, the time of its group, and where it notes whom to wake.
+
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use base::{MailboxId, ModSeq, Timestamp};
+
+use crate::Settings;
+use crate::index::Tables;
+use crate::segment::Log;
+
+/// The writer's transaction.
+pub(crate) struct Tx<'t, 'w> {
+    pub(crate) tables: Tables<'t>,
+    pub(crate) log: &'w mut Log,
+    pub(crate) effects: Effects,
+    /// One time for the whole group.
+    pub(crate) now: Timestamp,
+}
+
+/// What becomes visible outside the index after the commit.
+#[derive(Debug)]
+pub(crate) struct Effects {
+    /// Changed mailboxes.
+    pub(crate) touched: BTreeMap<MailboxId, ModSeq>,
+    /// The spool changed.
+    pub(crate) queue_changed: bool,
+    /// The settings behind the commit.
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl Effects {
+    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+        Self { touched: BTreeMap::new(), queue_changed: false, settings }
+    }
+}
+
+impl<'t> Deref for Tx<'t, '_> {
+    type Target = Tables<'t>;
+    fn deref(&self) -> &Self::Target {
+        &self.tables
+    }
+}
+
+impl DerefMut for Tx<'_, '_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.tables
+    }
+}

@@ -1,0 +1,7 @@
+//! The store from outside: each act, what stays after a reopen, and the walk of [`store::Store::check`]
+//! at the end of every test.
+
+mod directory;
+mod fixture;
+mod mail;
+mod spool;
