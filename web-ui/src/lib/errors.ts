@@ -9,7 +9,7 @@ const FIELD_OF: Readonly<Record<string, string>> = {
   'gateway-invalid': 'gateway', 'gateway-outside': 'gateway', 'dns-invalid': 'dns', 'host-invalid': 'host',
   'port-invalid': 'port', 'user-without-password': 'password', 'password-without-user': 'user',
   'password-needs-tls': 'tls', 'password-too-short': 'password', 'password-too-long': 'password',
-  'password-too-simple': 'password', 'name-invalid': 'name', 'quota-invalid': 'quota_mb',
+  'password-too-simple': 'password', 'password-invalid': 'password', 'name-invalid': 'name', 'quota-invalid': 'quota_mb',
   'targets-empty': 'targets', 'too-many-targets': 'targets', 'alias-to-itself': 'targets', 'too-many-aliases': 'aliases',
 };
 

@@ -443,6 +443,7 @@ export const de: Catalogue = {
   'err.password-too-short': 'Dieses Passwort ist zu kurz.',
   'err.password-too-long': 'Dieses Passwort ist zu lang (höchstens 256 Zeichen).',
   'err.password-too-simple': 'Dieses Passwort ist zu leicht zu erraten. Bitte nehmen Sie ein anderes.',
+  'err.password-invalid': 'Dieses Passwort enthält unbrauchbare Zeichen.',
   'err.wrong-password': 'Das bisherige Passwort ist falsch.',
   'err.hostname-invalid': 'Das ist kein gültiger Servername. Erlaubt sind Buchstaben, Ziffern, Bindestriche und Punkte.',
   'err.hostname-not-full': 'Im Namen fehlt ein Punkt, wie in mail.example.com.',

@@ -443,6 +443,7 @@ export const en = {
   'err.password-too-short': 'This password is too short.',
   'err.password-too-long': 'This password is too long (at most 256 characters).',
   'err.password-too-simple': 'This password is too easy to guess. Please take another one.',
+  'err.password-invalid': 'This password has characters that cannot be used.',
   'err.wrong-password': 'The present password is wrong.',
   'err.hostname-invalid': 'This is not a valid name for a server. Allowed are letters, digits, dashes and dots.',
   'err.hostname-not-full': 'The name needs a dot in it, such as mail.example.com.',

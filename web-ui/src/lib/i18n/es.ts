@@ -443,6 +443,7 @@ export const es: Catalogue = {
   'err.password-too-short': 'Esta contraseña es demasiado corta.',
   'err.password-too-long': 'Esta contraseña es demasiado larga (256 caracteres como máximo).',
   'err.password-too-simple': 'Esta contraseña es demasiado fácil de adivinar. Elija otra.',
+  'err.password-invalid': 'Esta contraseña tiene caracteres que no se pueden usar.',
   'err.wrong-password': 'La contraseña actual no es correcta.',
   'err.hostname-invalid': 'Este nombre de servidor no es válido. Se permiten letras, cifras, guiones y puntos.',
   'err.hostname-not-full': 'Al nombre le falta un punto, como en mail.example.com.',

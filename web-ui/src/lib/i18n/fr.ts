@@ -443,6 +443,7 @@ export const fr: Catalogue = {
   'err.password-too-short': 'Ce mot de passe est trop court.',
   'err.password-too-long': 'Ce mot de passe est trop long (256 caractères au plus).',
   'err.password-too-simple': 'Ce mot de passe est trop facile à deviner. Prenez-en un autre.',
+  'err.password-invalid': 'Ce mot de passe contient des caractères inutilisables.',
   'err.wrong-password': 'Le mot de passe actuel est faux.',
   'err.hostname-invalid': 'Ce nom de serveur n’est pas valable. Sont permis les lettres, chiffres, tirets et points.',
   'err.hostname-not-full': 'Il manque un point dans le nom, comme dans mail.example.com.',

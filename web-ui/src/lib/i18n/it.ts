@@ -443,6 +443,7 @@ export const it: Catalogue = {
   'err.password-too-short': 'Questa password è troppo corta.',
   'err.password-too-long': 'Questa password è troppo lunga (al massimo 256 caratteri).',
   'err.password-too-simple': 'Questa password è troppo facile da indovinare. Ne scelga un’altra.',
+  'err.password-invalid': 'Questa password contiene caratteri non utilizzabili.',
   'err.wrong-password': 'La password attuale è sbagliata.',
   'err.hostname-invalid': 'Questo nome di server non è valido. Sono ammessi lettere, cifre, trattini e punti.',
   'err.hostname-not-full': 'Nel nome manca un punto, come in mail.example.com.',
