@@ -5,14 +5,19 @@
 //! anything here fail: malformed mail has a structure too.
 
 mod address;
+pub mod dsn;
+mod edit;
 mod field;
 mod imap;
+#[cfg(test)]
+mod kept_messages;
 mod lexer;
 mod mime;
 mod scanner;
 mod structure;
 
 pub use address::parse_addresses;
+pub use edit::{CrlfWriter, emit_field, with_crlf};
 pub use field::{Field, HeaderFields, header_fields};
 pub use scanner::Scanner;
 pub use structure::{Addr, Disposition, MailHeader, Part, PartKind, Structure};

@@ -15,8 +15,11 @@ fn lower(bytes: &[u8]) -> String {
     into_text(bytes.to_ascii_lowercase())
 }
 
+/// Names in lower case and values, in order.
+type Params = Vec<(String, String)>;
+
 /// Reads `; name=value` until the end.
-fn parse_params(lexer: &mut Lexer<'_>) -> Vec<(String, String)> {
+fn parse_params(lexer: &mut Lexer<'_>) -> Params {
     let mut params = Vec::new();
     while params.len() < PARAMS_MAX {
         lexer.run(|b| b != b';' && b != b'(');
@@ -38,7 +41,7 @@ fn parse_params(lexer: &mut Lexer<'_>) -> Vec<(String, String)> {
 }
 
 /// Content-Type: type, subtype, parameters; `None` if it is none (RFC 2045 §5.2).
-fn parse_content_type(value: &[u8]) -> Option<(String, String, Vec<(String, String)>)> {
+fn parse_content_type(value: &[u8]) -> Option<(String, String, Params)> {
     let mut lexer = Lexer::new(value);
     lexer.skip_cfws();
     let main = lexer.token();
