@@ -5,15 +5,24 @@
 //! that somebody opened to us.
 
 mod accept;
+mod attempt;
+mod backoff;
+mod client;
+mod dns;
 mod error;
+mod notice;
 pub mod outbound;
 pub mod queue;
+mod route;
+mod settle;
 mod verify;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{Clock, TierBudget};
 use store::Store;
+
+use client::TlsClient;
 
 pub use accept::{Accepted, AcceptedMessage, Rcpt};
 pub use error::AcceptError;
@@ -32,13 +41,27 @@ struct Inner {
     budget: Arc<TierBudget>,
     /// Name servers the network gave (DHCP); used where the settings name none.
     network_dns: Mutex<Vec<String>>,
+    dns: dns::Dns,
+    /// `None` where the TLS library would not start: nothing goes out then.
+    tls: Option<TlsClient>,
 }
 
 impl Delivery {
     /// A delivery over `store`.
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>, budget: Arc<TierBudget>) -> Self {
-        Self { inner: Arc::new(Inner { store, clock, budget, network_dns: Mutex::default() }) }
+        let tls = TlsClient::new().inspect_err(|err| {
+            tracing::error!(err = %err, "TLS towards other hosts could not be set up");
+        });
+        let inner = Inner {
+            store,
+            clock,
+            budget,
+            network_dns: Mutex::default(),
+            dns: dns::Dns::default(),
+            tls: tls.ok(),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The name we give ourselves in EHLO, Received and notices.
@@ -56,6 +79,14 @@ impl Delivery {
 
     pub(crate) fn network_dns(&self) -> Vec<String> {
         self.inner.network_dns.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn tls(&self) -> Option<&TlsClient> {
+        self.inner.tls.as_ref()
+    }
+
+    pub(crate) fn dns(&self) -> &dns::Dns {
+        &self.inner.dns
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -7,6 +7,12 @@ use serde::Serialize;
 use store::Outbound;
 
 use crate::Delivery;
+use crate::client::{Client, Patience, Peer};
+
+/// A domain whose mail hosts answer everybody: can the outside be reached on port 25?
+const PROBE_DOMAIN: &str = "gmail.com";
+/// Addresses that are tried; somebody waits for the answer.
+const TEST_PEERS_MAX: usize = 3;
 
 /// How far the test came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -94,14 +100,90 @@ impl Delivery {
     ///
     /// `sender` stands in MAIL FROM (else `postmaster@` our host name). With [`Outbound::Direct`]
     /// the mail host of `probe` is asked, by default a large provider's.
-    #[allow(clippy::unused_async, clippy::unimplemented, reason = "the face, before its body")]
     pub async fn test_outbound(
         &self,
         outbound: &Outbound,
         sender: Option<&Address>,
         probe: Option<&DomainName>,
     ) -> OutboundTest {
-        let _ = (outbound, sender, probe);
-        unimplemented!()
+        let peers = match (outbound, probe) {
+            (Outbound::Smarthost { .. }, _) => self.route_smarthost(outbound).await,
+            (Outbound::Direct, Some(domain)) => self.route_domain(domain).await,
+            (Outbound::Direct, None) => match DomainName::parse(PROBE_DOMAIN) {
+                Ok(domain) => self.route_domain(&domain).await,
+                Err(_) => Ok(Vec::new()),
+            },
+        };
+        let peers = match peers {
+            Ok(peers) => peers,
+            Err(no) => {
+                return OutboundTest {
+                    ok: false,
+                    stage: Stage::Resolve,
+                    reason: no.reason,
+                    detail: no.word.text,
+                    host: asked_host(outbound, probe),
+                };
+            }
+        };
+        let default_sender = format!("postmaster@{}", self.hostname());
+        let sender = sender.map_or(default_sender, Address::to_string);
+        // Of several addresses the furthest result counts: it is the one nearest to the trouble.
+        let mut best: Option<OutboundTest> = None;
+        for peer in peers.iter().take(TEST_PEERS_MAX) {
+            let test = self.test_peer(peer, &sender).await;
+            if test.ok {
+                return test;
+            }
+            if best.as_ref().is_none_or(|b| b.stage < test.stage) {
+                best = Some(test);
+            }
+        }
+        best.unwrap_or_else(|| OutboundTest {
+            ok: false,
+            stage: Stage::Resolve,
+            reason: Reason::NameNotFound,
+            detail: "no address".to_owned(),
+            host: asked_host(outbound, probe),
+        })
+    }
+
+    async fn test_peer(&self, peer: &Peer, sender: &str) -> OutboundTest {
+        let host = format!("{}:{}", peer.host, peer.address.port());
+        let failed = |stage, reason, detail: String| OutboundTest {
+            ok: false,
+            stage,
+            reason,
+            detail,
+            host: host.clone(),
+        };
+        let Some(tls) = self.tls() else {
+            return failed(Stage::Tls, Reason::TlsFailed, "TLS could not be set up".to_owned());
+        };
+        let peer = Peer { patience: Patience::Short, ..peer.clone() };
+        let mut client = match Box::pin(Client::open(&peer, tls)).await {
+            Ok(client) => client,
+            Err(err) => return failed(err.stage, err.reason(), err.to_string()),
+        };
+        let outcome = client.try_sender(sender).await;
+        client.quit().await;
+        match outcome {
+            Ok(()) => OutboundTest {
+                ok: true,
+                stage: Stage::Done,
+                reason: Reason::Ok,
+                detail: String::new(),
+                host,
+            },
+            Err(err) => failed(err.stage, err.reason(), err.to_string()),
+        }
+    }
+}
+
+/// Whom the settings name.
+fn asked_host(outbound: &Outbound, probe: Option<&DomainName>) -> String {
+    match outbound {
+        Outbound::Smarthost { host, port, .. } => format!("{host}:{port}"),
+        Outbound::Direct => probe.map_or(PROBE_DOMAIN, DomainName::as_str).to_owned(),
     }
 }
