@@ -5,7 +5,9 @@
 
 pub mod client;
 pub mod daemon;
+pub mod sink;
 pub mod transcript;
 
 pub use client::{Client, Connector, Loopback, peer_certificate};
 pub use daemon::Daemon;
+pub use sink::Sink;

@@ -271,7 +271,7 @@ impl Play<'_> {
             }
             Step::Send(id, bytes) => {
                 let bytes = self.fill_in(bytes);
-                let _ = write!(self.seen, "C{id}: {}", String::from_utf8_lossy(&bytes));
+                write!(self.seen, "C{id}: {}", String::from_utf8_lossy(&bytes)).ok();
                 self.client(*id)?.send_raw(&bytes)?;
             }
             Step::Expect(id, pattern) if pattern == "…" => {
@@ -289,7 +289,7 @@ impl Play<'_> {
         loop {
             let line = self.client(id)?.read_line()?;
             let shown = line.as_deref().unwrap_or("<eof>");
-            let _ = writeln!(self.seen, "S{id}: {shown}");
+            writeln!(self.seen, "S{id}: {shown}").ok();
             if matches(pattern, shown, &mut self.bound) {
                 return Ok(());
             }
