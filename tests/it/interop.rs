@@ -26,7 +26,6 @@ aliases = ["info@office.test"]
 [outbound]
 mode = "smarthost"
 smarthost = "SMARTHOST"
-tls = "none"
 [dns]
 servers = ["127.0.0.1:5353"]
 "#;
@@ -84,7 +83,7 @@ impl Office {
         let end = "-----END CERTIFICATE-----";
         let to = text.find(end).expect("its end") + end.len();
         let path = self.scratch.path().join("box.pem");
-        fs::write(&path, format!("{}\n", &text[from..to])).unwrap();
+        fs::write(&path, format!("{}\n", text.get(from..to).unwrap())).unwrap();
         path
     }
 }

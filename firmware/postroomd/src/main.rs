@@ -1,2 +1,120 @@
-//! The one binary.
-fn main() {}
+//! The one binary: `postroomd init` is PID 1, `postroomd serve` the daemon, `postroomd check` the walk over
+//! a stopped store.
+//!
+//! Here are only the command line and the choice of role. Standard output carries what a caller reads (the
+//! READY line, findings of `check`); logs go to standard error.
+
+mod budget;
+mod listen;
+mod log;
+mod serve;
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// The office mail server you flash.
+#[derive(Debug, Parser)]
+#[command(name = "postroomd", version)]
+struct Cli {
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// PID 1 of the box
+    Init,
+    /// The daemon
+    Serve(ServeArgs),
+    /// Walks over everything in a stopped store and says what is wrong
+    Check {
+        /// The data directory
+        #[arg(long)]
+        data: PathBuf,
+    },
+}
+
+/// What `serve` is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The data directory; made if absent
+    #[arg(long)]
+    data: PathBuf,
+    /// Address to listen on; may be given more than once [default: 0.0.0.0 and ::]
+    #[arg(long)]
+    listen: Vec<IpAddr>,
+    /// What is added to the standard ports
+    #[arg(long, default_value_t = 0)]
+    port_offset: u16,
+    /// The limits of which class of box
+    #[arg(long, value_enum, default_value_t = TierChoice::Auto)]
+    tier: TierChoice,
+    /// A provisioning file, applied once
+    #[arg(long)]
+    provision: Option<PathBuf>,
+}
+
+/// `--tier`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TierChoice {
+    /// By the machine's RAM
+    Auto,
+    /// 1 GB
+    #[value(name = "1g")]
+    OneGb,
+    /// 4 GB
+    #[value(name = "4g")]
+    FourGb,
+}
+
+fn main() -> ExitCode {
+    // The kernel starts PID 1 as /sbin/init, without our arguments.
+    let called_as = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    if called_as.file_name().is_some_and(|name| name == "init") {
+        appliance::init();
+    }
+    match Cli::parse().role {
+        Role::Init => appliance::init(),
+        Role::Serve(args) => match serve::run(&args) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(err) => {
+                tracing::error!("{err:#}");
+                ExitCode::FAILURE
+            }
+        },
+        Role::Check { data } => check(&data),
+    }
+}
+
+/// Writes a line to standard output; a caller that went away does not matter.
+pub(crate) fn say(line: &str) {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush()).ok();
+}
+
+fn check(data: &Path) -> ExitCode {
+    log::start();
+    let report = match store::Store::check(data) {
+        Ok(report) => report,
+        Err(err) => {
+            say(&format!("the store cannot be checked: {err}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    for problem in &report.problems {
+        say(problem);
+    }
+    say(&format!(
+        "{} messages in {} mailboxes, {} blobs, {} queue entries: {} problems",
+        report.messages,
+        report.mailboxes,
+        report.blobs,
+        report.queue_entries,
+        report.problems.len()
+    ));
+    if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,228 @@
+//! `postroomd serve`: opens the store and the listeners, hands out the budget, supervises, stops.
+//!
+//! The order of a start: log, sockets, store, provisioning file, certificate, servers, READY. The order of a
+//! stop: no new connections, sessions say goodbye, the store closes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use base::box_link::{Console, Reply, Request};
+use base::{Clock, SystemClock, TierBudget};
+use delivery::Delivery;
+use session::{Context, Shutdown, Tls};
+use store::Store;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use web::{BoxLink, LogRing, Web};
+
+use crate::listen::{self, Sockets};
+use crate::{ServeArgs, budget, log, say};
+
+/// How long sessions may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(8);
+/// How often PID 1 is told that we are well.
+const ALIVE_EVERY: Duration = Duration::from_secs(5);
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) fn run(args: &ServeArgs) -> Result<()> {
+    let ring = log::start();
+    raise_file_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(args, ring))
+}
+
+/// As many descriptors as we may have: a connection is one.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(err) = setrlimit(Resource::Nofile, wanted) {
+        tracing::warn!(%err, "the limit of open files stays as it is");
+    }
+}
+
+async fn serve(args: &ServeArgs, ring: LogRing) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let budget = Arc::new(budget::choose(args.tier)?);
+    let sockets = match listen::passed()? {
+        Some(sockets) => sockets,
+        None => listen::bind(&args.listen, args.port_offset)?,
+    };
+    let store = open_store(args, &budget, &clock)?;
+    web::setup::first_start(&store).await?;
+    if let Some(file) = &args.provision {
+        provision(file, &store, &budget).await?;
+    }
+    let tls = Tls::open(store.clone(), &certificate_names(&store, args), clock.now()).await?;
+    let shutdown = Shutdown::new();
+    let ctx = Context::new(store.clone(), budget.clone(), clock.clone(), tls, shutdown.clone());
+    let delivery = Delivery::new(store.clone(), clock, budget);
+
+    let servers = start(sockets, &ctx, &delivery, ring, args)?;
+    say(&ready_line(&ctx, args));
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+    }
+    shutdown.cancel();
+    stop(servers, &ctx).await;
+    drop((ctx, delivery));
+    store.close().await.context("closing the store")
+}
+
+fn open_store(args: &ServeArgs, budget: &TierBudget, clock: &Arc<dyn Clock>) -> Result<Store> {
+    let bytes = |amount: u64, unit: u64| usize::try_from(amount * unit).unwrap_or(usize::MAX);
+    let options = store::Options {
+        dir: args.data.clone(),
+        cache_bytes: bytes(budget.redb_cache_mb, 1024 * 1024),
+        message_bytes_max: budget.message_bytes_max,
+        message_memory_bytes: bytes(budget.message_memory_kb, 1024),
+    };
+    Store::open(options, clock.clone())
+        .with_context(|| format!("opening the store in {}", args.data.display()))
+}
+
+async fn provision(
+    file: &std::path::Path,
+    store: &Store,
+    budget: &TierBudget,
+) -> Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let plan = match web::provision::parse(&text) {
+        Ok(plan) => plan,
+        Err(errors) => {
+            for error in &errors {
+                tracing::error!("{}: {error}", file.display());
+            }
+            bail!("the provisioning file {} was refused; nothing was applied", file.display());
+        }
+    };
+    let auth = session::Auth::new(store.clone(), budget);
+    web::provision::apply(&plan, store, &auth).await?;
+    Ok(())
+}
+
+/// The names that a first certificate carries.
+fn certificate_names(store: &Store, args: &ServeArgs) -> Vec<String> {
+    let hostname = store.settings().hostname.clone();
+    let mut names = vec![hostname, "postroom.local".to_owned(), "localhost".to_owned()];
+    names.retain(|name| !name.is_empty());
+    names.extend(args.listen.iter().filter(|a| !a.is_unspecified()).map(IpAddr::to_string));
+    names
+}
+
+/// Starts every server on its sockets, the queue and the talk with PID 1.
+fn start(
+    sockets: Sockets,
+    ctx: &Context,
+    delivery: &Delivery,
+    ring: LogRing,
+    args: &ServeArgs,
+) -> Result<JoinSet<()>> {
+    let mut tasks = JoinSet::new();
+    let link = match sockets.link {
+        Some(stream) => Some(BoxLink::new(stream)?),
+        None => None,
+    };
+    let https_port = 443 + args.port_offset;
+    let web = Web::new(ctx.clone(), delivery.clone(), ring, link.clone(), https_port);
+    for (service, listener) in sockets.listeners {
+        let ctx = ctx.clone();
+        match service {
+            "lmtp" | "smtp" | "submission" | "submissions" => {
+                let server = Arc::new(smtpd::Smtp::new(service, delivery.clone()));
+                tasks.spawn(session::serve(listener, server, ctx));
+            }
+            "imap" | "imaps" => {
+                let server = Arc::new(access::imap::Imap { implicit_tls: service == "imaps" });
+                tasks.spawn(session::serve(listener, server, ctx));
+            }
+            "http" => {
+                tasks.spawn(web.clone().serve_http(listener));
+            }
+            "https" => {
+                tasks.spawn(web.clone().serve_https(listener));
+            }
+            other => bail!("no server for {other}"),
+        }
+    }
+    tasks.spawn(delivery::queue::run(delivery.clone(), ctx.shutdown.clone().cancelled_owned()));
+    if let Some(link) = link {
+        tasks.spawn(talk_to_pid1(link, ctx.clone(), delivery.clone()));
+    }
+    Ok(tasks)
+}
+
+/// Tells PID 1 what the console shows and that we are well, and learns the network's name servers.
+async fn talk_to_pid1(link: BoxLink, ctx: Context, delivery: Delivery) {
+    let mut shown = None;
+    loop {
+        let console = console(&ctx);
+        if shown.as_ref() != Some(&console) {
+            tell(&link, Request::SetConsole { console: console.clone() }).await;
+            shown = Some(console);
+        }
+        if let Some(Reply::Status { status }) = tell(&link, Request::Status).await {
+            delivery.set_network_dns(status.dns);
+        }
+        // The store answers, so we are alive; a stuck store lets the watchdog bite.
+        let store = ctx.store.clone();
+        if tokio::task::spawn_blocking(move || store.queue_len()).await.is_ok_and(|len| len.is_ok()) {
+            tell(&link, Request::Alive).await;
+        }
+        tokio::select! {
+            () = ctx.shutdown.cancelled() => return,
+            () = tokio::time::sleep(ALIVE_EVERY) => {}
+        }
+    }
+}
+
+async fn tell(link: &BoxLink, request: Request) -> Option<Reply> {
+    match link.ask(request).await {
+        Ok(reply) => Some(reply),
+        Err(err) => {
+            tracing::warn!(%err, "PID 1 does not answer");
+            None
+        }
+    }
+}
+
+fn console(ctx: &Context) -> Console {
+    let settings = ctx.store.settings();
+    let setup_code = (!settings.setup_complete).then(|| settings.setup_code.clone());
+    Console { fingerprint: ctx.tls.info().fingerprint, setup_code, host_name: ctx.hostname() }
+}
+
+/// `READY https://HOST:PORT/ setup-code=CODE`, without the code once set up.
+fn ready_line(ctx: &Context, args: &ServeArgs) -> String {
+    let host = match args.listen.first() {
+        Some(IpAddr::V4(address)) if !address.is_unspecified() => address.to_string(),
+        Some(IpAddr::V6(address)) if !address.is_unspecified() => format!("[{address}]"),
+        _ => ctx.hostname(),
+    };
+    let port = 443 + args.port_offset;
+    let settings = ctx.store.settings();
+    let code = if settings.setup_complete {
+        String::new()
+    } else {
+        format!(" setup-code={}", settings.setup_code)
+    };
+    format!("READY https://{host}:{port}/{code}")
+}
+
+/// Lets sessions say goodbye, then ends what is left.
+async fn stop(mut servers: JoinSet<()>, ctx: &Context) {
+    let quiet = async {
+        while servers.join_next().await.is_some() {}
+        while ctx.admission.usage().connections > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(GOODBYE, quiet).await.is_err() {
+        tracing::warn!("some sessions did not end in time");
+    }
+}
