@@ -97,7 +97,7 @@ pub(crate) fn say(line: &str) {
 }
 
 fn check(data: &Path) -> ExitCode {
-    log::start();
+    log::start(None);
     let report = match store::Store::check(data) {
         Ok(report) => report,
         Err(err) => {

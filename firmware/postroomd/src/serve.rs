@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use base::box_link::{Console, Reply, Request};
+use base::box_link::Request;
 use base::{Clock, SystemClock, TierBudget};
 use delivery::Delivery;
 use session::{Context, Shutdown, Tls};
+use smtpd::{Role, SmtpServer};
 use store::Store;
+use tokio::net::{TcpListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use web::{BoxLink, LogRing, Web};
@@ -24,13 +26,17 @@ use crate::{ServeArgs, budget, log, say};
 const GOODBYE: Duration = Duration::from_secs(8);
 /// How often PID 1 is told that we are well.
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
+/// Failed talks with PID 1 in a row that end the daemon.
+const LOST_MAX: u32 = 3;
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(args: &ServeArgs) -> Result<()> {
-    let ring = log::start();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ring = LogRing::new(clock.clone());
+    log::start(Some(ring.clone()));
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(args, ring))
+    runtime.block_on(serve(args, ring, clock))
 }
 
 /// As many descriptors as we may have: a connection is one.
@@ -43,17 +49,16 @@ fn raise_file_limit() {
     }
 }
 
-async fn serve(args: &ServeArgs, ring: LogRing) -> Result<()> {
+async fn serve(args: &ServeArgs, ring: LogRing, clock: Arc<dyn Clock>) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let budget = Arc::new(budget::choose(args.tier)?);
     let sockets = match listen::passed()? {
         Some(sockets) => sockets,
         None => listen::bind(&args.listen, args.port_offset)?,
     };
     let store = open_store(args, &budget, &clock)?;
-    web::setup::first_start(&store).await?;
+    web::setup_code::ensure(&store).await?;
     if let Some(file) = &args.provision {
         provision(file, &store, &budget).await?;
     }
@@ -67,6 +72,7 @@ async fn serve(args: &ServeArgs, ring: LogRing) -> Result<()> {
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
         _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        () = shutdown.cancelled() => {}
     }
     shutdown.cancel();
     stop(servers, &ctx).await;
@@ -125,7 +131,10 @@ fn start(
 ) -> Result<JoinSet<()>> {
     let mut tasks = JoinSet::new();
     let link = match sockets.link {
-        Some(stream) => Some(BoxLink::new(stream)?),
+        Some(stream) => {
+            stream.set_nonblocking(true)?;
+            Some(BoxLink::new(UnixStream::from_std(stream)?))
+        }
         None => None,
     };
     let https_port = 443 + args.port_offset;
@@ -133,12 +142,12 @@ fn start(
     for (service, listener) in sockets.listeners {
         let ctx = ctx.clone();
         match service {
-            "lmtp" | "smtp" | "submission" | "submissions" => {
-                let server = Arc::new(smtpd::Smtp::new(service, delivery.clone()));
-                tasks.spawn(session::serve(listener, server, ctx));
-            }
+            "smtp" => smtp(&mut tasks, listener, Role::Smtp, delivery, ctx),
+            "submission" => smtp(&mut tasks, listener, Role::Submission, delivery, ctx),
+            "submissions" => smtp(&mut tasks, listener, Role::Submissions, delivery, ctx),
+            "lmtp" => smtp(&mut tasks, listener, Role::Lmtp, delivery, ctx),
             "imap" | "imaps" => {
-                let server = Arc::new(access::imap::Imap { implicit_tls: service == "imaps" });
+                let server = Arc::new(access::imap::Imap::new(service == "imaps"));
                 tasks.spawn(session::serve(listener, server, ctx));
             }
             "http" => {
@@ -152,49 +161,61 @@ fn start(
     }
     tasks.spawn(delivery::queue::run(delivery.clone(), ctx.shutdown.clone().cancelled_owned()));
     if let Some(link) = link {
-        tasks.spawn(talk_to_pid1(link, ctx.clone(), delivery.clone()));
+        tasks.spawn(talk_to_pid1(link, web, ctx.clone(), delivery.clone()));
     }
     Ok(tasks)
 }
 
-/// Tells PID 1 what the console shows and that we are well, and learns the network's name servers.
-async fn talk_to_pid1(link: BoxLink, ctx: Context, delivery: Delivery) {
-    let mut shown = None;
-    loop {
-        let console = console(&ctx);
-        if shown.as_ref() != Some(&console) {
-            tell(&link, Request::SetConsole { console: console.clone() }).await;
-            shown = Some(console);
-        }
-        if let Some(Reply::Status { status }) = tell(&link, Request::Status).await {
-            delivery.set_network_dns(status.dns);
-        }
-        // The store answers, so we are alive; a stuck store lets the watchdog bite.
-        let store = ctx.store.clone();
-        if tokio::task::spawn_blocking(move || store.queue_len()).await.is_ok_and(|len| len.is_ok()) {
-            tell(&link, Request::Alive).await;
+fn smtp(
+    tasks: &mut JoinSet<()>,
+    listener: TcpListener,
+    role: Role,
+    delivery: &Delivery,
+    ctx: Context,
+) {
+    let server = Arc::new(SmtpServer::new(role, delivery.clone()));
+    tasks.spawn(session::serve(listener, server, ctx));
+}
+
+/// Tells PID 1 the box's name, what the console shows and that we are well; learns the network's name
+/// servers. A link that stays lost ends the daemon: PID 1 starts it again with a new one.
+async fn talk_to_pid1(link: BoxLink, web: Web, ctx: Context, delivery: Delivery) {
+    web.introduce().await;
+    let mut lost = 0;
+    while lost < LOST_MAX {
+        let well = is_well(&ctx).await;
+        match report(&link, well, &delivery).await {
+            Ok(()) => lost = 0,
+            Err(err) => {
+                lost += 1;
+                tracing::warn!(%err, "PID 1 does not answer");
+            }
         }
         tokio::select! {
             () = ctx.shutdown.cancelled() => return,
             () = tokio::time::sleep(ALIVE_EVERY) => {}
         }
     }
+    tracing::error!("the link to PID 1 is lost: stopping");
+    ctx.shutdown.cancel();
 }
 
-async fn tell(link: &BoxLink, request: Request) -> Option<Reply> {
-    match link.ask(request).await {
-        Ok(reply) => Some(reply),
-        Err(err) => {
-            tracing::warn!(%err, "PID 1 does not answer");
-            None
-        }
+/// True if the store answers; a stuck store lets the watchdog bite.
+async fn is_well(ctx: &Context) -> bool {
+    let store = ctx.store.clone();
+    tokio::task::spawn_blocking(move || store.queue_len()).await.is_ok_and(|len| len.is_ok())
+}
+
+async fn report(
+    link: &BoxLink,
+    well: bool,
+    delivery: &Delivery,
+) -> Result<(), web::box_link::LinkError> {
+    delivery.set_network_dns(link.status().await?.dns);
+    if well {
+        link.request(&Request::Alive).await?;
     }
-}
-
-fn console(ctx: &Context) -> Console {
-    let settings = ctx.store.settings();
-    let setup_code = (!settings.setup_complete).then(|| settings.setup_code.clone());
-    Console { fingerprint: ctx.tls.info().fingerprint, setup_code, host_name: ctx.hostname() }
+    Ok(())
 }
 
 /// `READY https://HOST:PORT/ setup-code=CODE`, without the code once set up.
