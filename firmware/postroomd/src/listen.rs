@@ -8,11 +8,15 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use anyhow::{Context as _, Result, bail};
 use base::box_link::{LINK_NAME, LISTEN_FDNAMES, SERVICES};
 use listenfd::ListenFd;
+use rustix::net::AddressFamily;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
 /// Connections that may wait to be accepted on one socket.
 const BACKLOG: i32 = 1024;
+
+/// `SOCK_STREAM` of Linux, as listenfd wants it.
+const SOCK_STREAM: i32 = 1;
 
 /// What the daemon listens on.
 #[derive(Debug, Default)]
@@ -24,8 +28,7 @@ pub(crate) struct Sockets {
 }
 
 /// The sockets that PID 1 passed, if it did.
-pub(crate) fn passed() -> Result<Option<Sockets>> {
-    let mut fds = ListenFd::from_env();
+pub(crate) fn passed(mut fds: ListenFd) -> Result<Option<Sockets>> {
     if fds.len() == 0 {
         return Ok(None);
     }
@@ -33,7 +36,9 @@ pub(crate) fn passed() -> Result<Option<Sockets>> {
     let mut sockets = Sockets::default();
     for (n, name) in names.split(':').enumerate() {
         if name == LINK_NAME {
-            sockets.link = fds.take_unix_stream(n).context("the link to PID 1")?;
+            sockets.link = fds
+                .take_custom(n, AddressFamily::UNIX.as_raw().into(), SOCK_STREAM, "unix stream")
+                .context("the link to PID 1")?;
             continue;
         }
         let Some((service, _)) = SERVICES.iter().find(|(known, _)| *known == name) else {

@@ -11,10 +11,10 @@ use anyhow::{Context as _, Result, bail};
 use base::box_link::Request;
 use base::{Clock, SystemClock, TierBudget};
 use delivery::Delivery;
+use listenfd::ListenFd;
 use session::{Context, Shutdown, Tls};
-use smtpd::{Role, SmtpServer};
 use store::Store;
-use tokio::net::{TcpListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use web::{BoxLink, LogRing, Web};
@@ -35,8 +35,22 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
     let ring = LogRing::new(clock.clone());
     log::start(Some(ring.clone()));
     raise_file_limit();
+    // Before there are threads: it takes the variables out of the environment.
+    let passed = ListenFd::from_env();
+    if passed.len() > 0 {
+        enter_sandbox(args)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(args, ring, clock))
+    runtime.block_on(serve(args, passed, ring, clock))
+}
+
+/// On the box: from here on the daemon can read and write its data and little else. Threads inherit it.
+fn enter_sandbox(args: &ServeArgs) -> Result<()> {
+    let entered = appliance::sandbox::enter(&args.data).context("entering the sandbox")?;
+    if !entered.has_landlock {
+        tracing::warn!("the kernel has no Landlock: files are not fenced");
+    }
+    Ok(())
 }
 
 /// As many descriptors as we may have: a connection is one.
@@ -49,11 +63,16 @@ fn raise_file_limit() {
     }
 }
 
-async fn serve(args: &ServeArgs, ring: LogRing, clock: Arc<dyn Clock>) -> Result<()> {
+async fn serve(
+    args: &ServeArgs,
+    passed: ListenFd,
+    ring: LogRing,
+    clock: Arc<dyn Clock>,
+) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let budget = Arc::new(budget::choose(args.tier)?);
-    let sockets = match listen::passed()? {
+    let sockets = match listen::passed(passed)? {
         Some(sockets) => sockets,
         None => listen::bind(&args.listen, args.port_offset)?,
     };
@@ -142,10 +161,10 @@ fn start(
     for (service, listener) in sockets.listeners {
         let ctx = ctx.clone();
         match service {
-            "smtp" => smtp(&mut tasks, listener, Role::Smtp, delivery, ctx),
-            "submission" => smtp(&mut tasks, listener, Role::Submission, delivery, ctx),
-            "submissions" => smtp(&mut tasks, listener, Role::Submissions, delivery, ctx),
-            "lmtp" => smtp(&mut tasks, listener, Role::Lmtp, delivery, ctx),
+            "lmtp" | "smtp" | "submission" | "submissions" => {
+                let server = Arc::new(smtpd::Smtp::new(service, delivery.clone()));
+                tasks.spawn(session::serve(listener, server, ctx));
+            }
             "imap" | "imaps" => {
                 let server = Arc::new(access::imap::Imap::new(service == "imaps"));
                 tasks.spawn(session::serve(listener, server, ctx));
@@ -164,17 +183,6 @@ fn start(
         tasks.spawn(talk_to_pid1(link, web, ctx.clone(), delivery.clone()));
     }
     Ok(tasks)
-}
-
-fn smtp(
-    tasks: &mut JoinSet<()>,
-    listener: TcpListener,
-    role: Role,
-    delivery: &Delivery,
-    ctx: Context,
-) {
-    let server = Arc::new(SmtpServer::new(role, delivery.clone()));
-    tasks.spawn(session::serve(listener, server, ctx));
 }
 
 /// Tells PID 1 the box's name, what the console shows and that we are well; learns the network's name
