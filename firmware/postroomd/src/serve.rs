@@ -106,16 +106,14 @@ fn open_store(args: &ServeArgs, budget: &TierBudget, clock: &Arc<dyn Clock>) -> 
         cache_bytes: bytes(budget.redb_cache_mb, 1024 * 1024),
         message_bytes_max: budget.message_bytes_max,
         message_memory_bytes: bytes(budget.message_memory_kb, 1024),
+        queue_entries_max: budget.queue_entries_max.into(),
+        reserve_bytes: None,
     };
     Store::open(options, clock.clone())
         .with_context(|| format!("opening the store in {}", args.data.display()))
 }
 
-async fn provision(
-    file: &std::path::Path,
-    store: &Store,
-    budget: &TierBudget,
-) -> Result<()> {
+async fn provision(file: &std::path::Path, store: &Store, budget: &TierBudget) -> Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let plan = match web::provision::parse(&text) {
         Ok(plan) => plan,
