@@ -219,6 +219,10 @@ impl Session {
         let mut left = size;
         let mut pace = incoming.as_ref().map_or_else(Pace::new, |incoming| incoming.pace);
         while left > 0 {
+            // RFC 2920 §3.2: before a wait, what is answered goes out.
+            if self.conn.buffered().is_empty() {
+                self.conn.flush().await?;
+            }
             let fill = timeout_at(pace.span_ends, self.conn.fill()).await;
             let bytes = fill.unwrap_or(Err(ConnError::TimedOut))?;
             let take = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());

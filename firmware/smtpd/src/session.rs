@@ -276,6 +276,8 @@ impl Session {
                 ConnError::NoLogin => self.say(&replies::LOGIN_TIMED_OUT),
                 ConnError::Shutdown => self.say(&replies::STOPPING),
                 ConnError::Flood => self.say(&replies::LINE_TOO_LONG),
+                // Its sending side is closed; it may still read what it was promised.
+                ConnError::Closed => {}
                 _ => return,
             }
             self.conn.set_timeout(limits::LINGER);
