@@ -1,0 +1,131 @@
+//! `cargo xtask image`: the disk image, from Debian's packages, the kernel and the daemon.
+
+use crate::apt::Apt;
+use crate::board::Board;
+use crate::place::{Place, write_whole};
+use crate::root::Tree;
+use crate::{bom, buildroot, daemon, disk, esp, grub, kernel, say};
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A slot should stay below this: it goes over slow lines as an update.
+const SLOT_GOAL_BYTES: usize = 25 * 1024 * 1024;
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Builder {
+    /// Debian's packages; works on any Debian 12 machine
+    Debian,
+    /// A Buildroot checkout, with the external tree in `image/`
+    Buildroot,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// What the image is built with
+    #[arg(long, value_enum, default_value = "debian")]
+    builder: Builder,
+    /// The Buildroot checkout for `--builder buildroot`
+    #[arg(long, value_name = "DIR")]
+    buildroot: Option<PathBuf>,
+    /// Take this program for the daemon instead of building it
+    #[arg(long, value_name = "FILE")]
+    daemon: Option<PathBuf>,
+    /// Do not make the compressed copy
+    #[arg(long)]
+    no_compress: bool,
+}
+
+pub(crate) fn command(place: &Place, options: &Options) -> Result<()> {
+    if matches!(options.builder, Builder::Buildroot) {
+        return buildroot::build(place, options.buildroot.as_deref());
+    }
+    let daemon = match &options.daemon {
+        Some(daemon) => daemon.clone(),
+        None => daemon::daemon_binary(place)?,
+    };
+    let image = assemble(place, &daemon)?;
+    if !options.no_compress {
+        compress(&image)?;
+    }
+    let dir = image.parent().context("an image in no folder")?;
+    say::step(&format!("the image is ready: {}", image.display()));
+    say::note(&format!("all files: {}", dir.display()));
+    Ok(())
+}
+
+/// Builds everything and answers where the image is.
+///
+/// # Errors
+/// When a part does not build.
+pub fn build(place: &Place) -> Result<PathBuf> {
+    assemble(place, &daemon::daemon_binary(place)?)
+}
+
+/// Where the image stands when it is built.
+#[must_use]
+pub fn path(place: &Place) -> PathBuf {
+    place.image_dir().join(format!("postroom-{}-x86_64.img", place.version()))
+}
+
+fn assemble(place: &Place, daemon: &Path) -> Result<PathBuf> {
+    let board = Board::load(place)?;
+    let work = place.image_dir();
+    fs::create_dir_all(&work)?;
+    let mut apt = Apt::open(place)?;
+    apt.fetch(&board.packages())?;
+    let kernel = kernel::build(place, &board, &mut apt)?;
+    let grub = grub::build(&apt, &work)?;
+    let tree = Tree::gather(place, &board, &apt, &kernel, daemon)?;
+    let slot = tree.squashfs(place.source_time())?;
+    say::note(&format!("slot: {}", say::size(u64::try_from(slot.len())?)));
+    if slot.len() > SLOT_GOAL_BYTES {
+        say::note("the slot is above its goal of 25 MiB; `cargo xtask sizes` shows the parts");
+    }
+    let image = path(place);
+    write_whole(&image.with_extension("slot"), &slot)?;
+    write_whole(&image.with_extension("sizes"), sizes_text(&tree).as_bytes())?;
+    write_whole(&image.with_extension("bom.json"), bom::build(place, &apt, &slot)?.as_bytes())?;
+    say::step("writing the disk");
+    let esp = esp::build(place, &grub, disk::ESP_BYTES)?;
+    let part = image.with_extension("part");
+    disk::write(&part, &grub, &esp, &slot)?;
+    fs::rename(&part, &image)?;
+    Ok(image)
+}
+
+fn sizes_text(tree: &Tree) -> String {
+    tree.sizes().iter().map(|(path, size)| format!("{size}\t{path}\n")).collect()
+}
+
+/// The copy to hand out, and the check sums of both.
+fn compress(image: &Path) -> Result<()> {
+    say::step("compressing the image");
+    let packed = image.with_extension("img.zst");
+    let part = image.with_extension("part");
+    let mut encoder = zstd::Encoder::new(fs::File::create(&part)?, 15)?;
+    encoder.include_checksum(true)?;
+    let mut progress = say::Progress::new("compressing", fs::metadata(image)?.len());
+    let mut source = fs::File::open(image)?;
+    let mut chunk = vec![0; 1024 * 1024];
+    loop {
+        let count = std::io::Read::read(&mut source, &mut chunk)?;
+        if count == 0 {
+            break;
+        }
+        std::io::Write::write_all(&mut encoder, chunk.get(..count).unwrap_or_default())?;
+        progress.advance(u64::try_from(count)?);
+    }
+    encoder.finish()?.sync_all()?;
+    progress.finish();
+    fs::rename(&part, &packed)?;
+    let dir = image.parent().context("an image in no folder")?;
+    let names = [image, &packed].map(|path| path.file_name().unwrap_or_default().to_owned());
+    let output = Command::new("sha256sum").args(&names).current_dir(dir).output()?;
+    if !output.status.success() {
+        bail!("sha256sum failed");
+    }
+    write_whole(&image.with_extension("sha256"), &output.stdout)
+}

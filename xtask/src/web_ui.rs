@@ -1,0 +1,44 @@
+//! The web UI: built with npm into `web-ui/dist`, which the daemon then embeds.
+
+use crate::place::Place;
+use crate::{host, say};
+use anyhow::Result;
+use xshell::cmd;
+
+/// Builds the UI. While there is none yet, says so: the daemon then answers with a plain page.
+pub(crate) fn build(place: &Place) -> Result<()> {
+    if !prepare(place)? {
+        return Ok(());
+    }
+    say::step("building the web UI");
+    npm(place, "build")
+}
+
+/// Runs a script of `package.json`.
+pub(crate) fn npm(place: &Place, script: &str) -> Result<()> {
+    let shell = place.shell()?;
+    shell.change_dir("web-ui");
+    cmd!(shell, "npm run --silent {script}").quiet().run()?;
+    Ok(())
+}
+
+/// Brings Node and the UI's packages. Answers whether there is a UI.
+pub(crate) fn prepare(place: &Place) -> Result<bool> {
+    let dir = place.root.join("web-ui");
+    if !dir.join("package.json").exists() {
+        say::note("there is no web-ui/package.json: the daemon is built without the web UI");
+        return Ok(false);
+    }
+    host::ensure(&[host::NODE])?;
+    let lock = std::fs::read(dir.join("package-lock.json"))?;
+    let stamp = dir.join("node_modules/.postroom-lock");
+    let fresh = blake3::hash(&lock).to_hex().to_string();
+    if std::fs::read_to_string(&stamp).ok().as_deref() != Some(fresh.as_str()) {
+        say::step("installing the web UI's packages (npm ci)");
+        let shell = place.shell()?;
+        shell.change_dir("web-ui");
+        cmd!(shell, "npm ci --no-audit --no-fund").quiet().run()?;
+        std::fs::write(&stamp, fresh)?;
+    }
+    Ok(true)
+}
