@@ -64,12 +64,14 @@ impl Walk<'_> {
     }
 }
 
+type KeyValue = (Vec<u8>, Vec<u8>);
+
 /// All keys and values of a table, or of its part with a prefix.
 fn rows_of(
     view: &impl View,
     table: crate::index::T,
     prefix: &[u8],
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+) -> Result<Vec<KeyValue>, StoreError> {
     let mut rows = Vec::new();
     view.scan_prefix(table, prefix, &mut |key, value| {
         rows.push((key.to_vec(), value.to_vec()));

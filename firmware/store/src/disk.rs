@@ -105,7 +105,7 @@ impl Space {
         }
         let is_low = match self.bytes() {
             Ok((free, total)) => {
-                free < self.reserve_bytes.unwrap_or(RESERVE_BYTES_MIN.max(total / 50))
+                free < self.reserve_bytes.unwrap_or_else(|| RESERVE_BYTES_MIN.max(total / 50))
             }
             Err(e) => {
                 tracing::warn!(err = %e, "free space is unknown");

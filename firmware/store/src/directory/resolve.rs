@@ -53,10 +53,9 @@ impl Found {
         // RFC 5233 §1: `local+detail` is a detail of `local`.
         if let Some((local, _)) = address.local().split_once('+')
             && let Ok(plain) = Address::new(local, address.domain().clone())
+            && let Some(owner) = address_index::find(view, &plain)?
         {
-            if let Some(owner) = address_index::find(view, &plain)? {
-                return self.follow_owner(view, &plain, owner, depth);
-            }
+            return self.follow_owner(view, &plain, owner, depth);
         }
         // RFC 5321 §4.5.1, RFC 2142 §4: these always reach a person.
         let local = address.local().to_lowercase();
