@@ -72,6 +72,9 @@ fn text(facts: &Facts) -> Vec<String> {
     }
     lines.push(format!("  Box:     {} tier, {} MB of RAM", status.tier, status.ram_mb));
     lines.push(format!("  State:   {}", state(facts)));
+    if !facts.notice.is_empty() {
+        lines.push(format!("  {}", facts.notice));
+    }
     lines.push(String::new());
     if !facts.console.fingerprint.is_empty() {
         lines.push("  Certificate (SHA-256):".to_owned());
@@ -85,7 +88,7 @@ fn state(facts: &Facts) -> &'static str {
     match facts.daemon {
         Daemon::Starting => "starting",
         Daemon::Ready => "ready",
-        Daemon::Waiting => "the mail service ended and restarts",
+        Daemon::Waiting => "mail service restarts",
         Daemon::Stopping => "stopping",
     }
 }
@@ -158,6 +161,7 @@ mod tests {
                 host_name: "mail.office.test".into(),
             },
             daemon: Daemon::Ready,
+            notice: "postroom.toml was refused".to_owned(),
             has_carrier: true,
             ..Facts::default()
         }

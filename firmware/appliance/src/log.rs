@@ -93,6 +93,13 @@ impl Log {
         outputs.write_file(&line);
     }
 
+    /// A line of PID 1 that no console needs: the kernel's ring and the file have it.
+    pub(crate) fn note(&self, text: &str) {
+        let mut outputs = self.outputs();
+        outputs.write_kmsg(text);
+        outputs.write_file(&format!("postroom: {text}\n"));
+    }
+
     /// A line of the daemon's stderr.
     pub(crate) fn daemon(&self, text: &str) {
         let mut end = text.len().min(LINE_BYTES_MAX);

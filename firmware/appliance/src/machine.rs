@@ -32,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) has_carrier: bool,
     /// How the daemon does.
     pub(crate) daemon: Daemon,
+    /// What the admin should know, one short line; mostly empty.
+    pub(crate) notice: String,
 }
 
 /// A handle on the facts.

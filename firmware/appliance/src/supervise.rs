@@ -48,7 +48,8 @@ pub(crate) struct Supervisor {
     backoff: Backoff,
     watchdog: Watchdog,
     stop: Option<Stop>,
-    shown: u64,
+    /// Version of the facts on the screen, and the screen.
+    shown: (u64, String),
     has_served: bool,
 }
 
@@ -91,7 +92,7 @@ impl Supervisor {
             backoff: Backoff::new(),
             watchdog,
             stop: None,
-            shown: u64::MAX,
+            shown: (u64::MAX, String::new()),
             has_served: false,
         }
     }
@@ -192,6 +193,7 @@ impl Supervisor {
             self.log.say(&format!("the daemon ended {how}"));
             return;
         }
+        self.doubt_provision(&status);
         let wait = self.backoff.after(uptime_ms().saturating_sub(child.started_ms()));
         self.log.say(&format!("the daemon ended {how}; it starts again in {wait} ms"));
         self.start_at = uptime_ms() + wait;
@@ -199,6 +201,20 @@ impl Supervisor {
             facts.daemon = Daemon::Waiting;
             facts.status.daemon_restarts += 1;
         });
+    }
+
+    /// A daemon that refuses its provisioning file ends before it ever served. The box then comes up
+    /// without the file, so that somebody can be told; the reasons are in the log above.
+    fn doubt_provision(&mut self, status: &rustix::process::WaitStatus) {
+        if self.has_served || status.exit_status().is_none_or(|code| code == 0) {
+            return;
+        }
+        if self.provision.take().is_some() {
+            self.log.say("the provisioning file postroom.toml was refused; going on without it");
+            self.machine.change(|facts| {
+                "postroom.toml was refused: see the log".clone_into(&mut facts.notice);
+            });
+        }
     }
 
     fn begin_stop(&mut self, end: End) {
@@ -236,9 +252,14 @@ impl Supervisor {
 
     fn draw(&mut self) {
         let version = self.machine.version();
-        if version != self.shown {
-            self.shown = version;
-            self.log.show(&console::render(&self.machine.facts()));
+        if version == self.shown.0 {
+            return;
+        }
+        self.shown.0 = version;
+        let screen = console::render(&self.machine.facts());
+        if screen != self.shown.1 {
+            self.log.show(&screen);
+            self.shown.1 = screen;
         }
     }
 }

@@ -110,7 +110,7 @@ pub(crate) fn apply(measures: &Measures, budget: &TierBudget, log: &Log) -> Resu
     setrlimit(Resource::Nofile, limit(files)).map_err(|err| format!("file limit: {err}"))?;
     setrlimit(Resource::Core, limit(0)).map_err(|err| format!("core limit: {err}"))?;
     if !refused.is_empty() {
-        log.say(&format!("not in this kernel: {}", refused.join(" ")));
+        log.note(&format!("not in this kernel: {}", refused.join(" ")));
     }
     log.say(&format!(
         "{} tier: up to {} connections ({} MB of RAM, {} cores{}, {files} files)",

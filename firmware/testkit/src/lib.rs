@@ -6,6 +6,7 @@
 pub mod client;
 pub mod daemon;
 pub mod sink;
+pub mod office;
 pub mod transcript;
 
 pub use client::{Client, Connector, Loopback, peer_certificate};
