@@ -5,8 +5,8 @@
 
 pub mod client;
 pub mod daemon;
-pub mod sink;
 pub mod office;
+pub mod sink;
 pub mod transcript;
 
 pub use client::{Client, Connector, Loopback, peer_certificate};
