@@ -12,6 +12,9 @@ use store::{
     TargetMailbox,
 };
 
+use message::dsn::{Action, Report};
+
+use crate::notice::About;
 use crate::{AcceptError, Delivery};
 
 /// More `Received` fields than this are a loop (RFC 5321 §6.3 asks for at least 100).
@@ -62,6 +65,8 @@ struct Route {
     local: BTreeSet<AccountId>,
     /// By [`Address::key`], so that no address gets two copies.
     remote: BTreeMap<String, (Address, Option<String>, Notify)>,
+    /// Recipients with a copy here whose sender wants to know that it arrived.
+    to_confirm: Vec<Rcpt>,
 }
 
 impl Delivery {
@@ -88,7 +93,38 @@ impl Delivery {
         let delivery = store::Delivery { message: message.staged.clone(), local, remote };
         let delivered = self.store().deliver(delivery).await?;
         log_accepted(&message, &delivered);
+        self.confirm(&message, &route.to_confirm).await;
         Ok(Accepted { queue_id: delivered.queue, local_copies: delivered.local.len() })
+    }
+
+    /// The success reports of NOTIFY=SUCCESS (RFC 3461 §5.2.3). They are news about a mail that has
+    /// arrived; that one cannot be made does not undo it.
+    async fn confirm(&self, message: &AcceptedMessage, to_confirm: &[Rcpt]) {
+        if to_confirm.is_empty() {
+            return;
+        }
+        let now = self.clock().now();
+        let reports: Vec<Report> = to_confirm
+            .iter()
+            .map(|rcpt| Report::delivered(rcpt.address.clone(), rcpt.orcpt.clone(), now))
+            .collect();
+        let hash = message.staged.hash();
+        let about = About {
+            envelope: &message.envelope,
+            blob: &hash,
+            size: message.staged.size(),
+            skip: message.skip,
+            arrived_at: now,
+            unique: &message.session,
+        };
+        let sent = match self.notice(about, Action::Delivered, &reports) {
+            Ok(Some(notice)) => self.store().deliver(notice).await.map(drop),
+            Ok(None) => Ok(()),
+            Err(err) => Err(err),
+        };
+        if let Err(err) = sent {
+            tracing::warn!(session = %message.session, err = %err, "no success report was made");
+        }
     }
 
     fn check_sender(&self, message: &AcceptedMessage) -> Result<(), AcceptError> {
@@ -107,6 +143,9 @@ impl Delivery {
         for rcpt in recipients {
             match self.store().resolve(&rcpt.address)? {
                 Resolution::Known { accounts, remote } => {
+                    if rcpt.notify.success && !accounts.is_empty() {
+                        route.to_confirm.push(rcpt.clone());
+                    }
                     route.local.extend(accounts);
                     for target in remote {
                         // RFC 3461 §5.2.7: the alias stays the original recipient.

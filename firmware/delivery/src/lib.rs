@@ -104,3 +104,6 @@ impl Delivery {
 
 /// The box's name until the wizard gave it one; the one it has by mDNS.
 const FALLBACK_HOSTNAME: &str = "postroom.local";
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ pub async fn run(delivery: Delivery, shutdown: impl Future<Output = ()> + Send) 
             // An error: the store is closed.
             woken = changed.changed() => if woken.is_err() { break },
             Some(ended) = runner.tasks.join_next_with_id(), if !runner.tasks.is_empty() => {
-                runner.ended(ended);
+                runner.ended(&ended);
             }
             () = tokio::time::sleep(pause) => {}
         }
@@ -68,7 +68,7 @@ impl Delivery {
         loop {
             runner.start_due();
             match runner.tasks.join_next_with_id().await {
-                Some(ended) => runner.ended(ended),
+                Some(ended) => runner.ended(&ended),
                 None => return,
             }
         }
@@ -130,8 +130,8 @@ impl Runner {
         }
     }
 
-    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
-        let (id, has_panicked) = match &ended {
+    fn ended(&mut self, ended: &Result<(Id, ()), JoinError>) {
+        let (id, has_panicked) = match ended {
             Ok((id, ())) => (*id, false),
             Err(err) => (err.id(), true),
         };
@@ -223,16 +223,8 @@ impl Delivery {
         for update in &decision.updates {
             let recipient = &update.recipient;
             if recipient.state == RecipientState::Delivered && recipient.notify.success {
-                decision.delivered.push(Report {
-                    recipient: recipient.address.clone(),
-                    orcpt: recipient.orcpt.clone(),
-                    status: "2.1.5".to_owned(),
-                    remote_host: None,
-                    reply: None,
-                    is_smtp_reply: false,
-                    last_attempt_at: now,
-                    will_retry_until: None,
-                });
+                let (address, orcpt) = (recipient.address.clone(), recipient.orcpt.clone());
+                decision.delivered.push(Report::delivered(address, orcpt, now));
             }
         }
         self.settle(entry, decision, copies).await;

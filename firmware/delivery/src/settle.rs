@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use base::Timestamp;
+use base::{Kind, Timestamp};
 use message::dsn::{Action, Report};
 use store::{
     Delivery as StoreDelivery, QueueEntry, QueueRecipient, RecipientState, RecipientUpdate,
@@ -150,6 +150,12 @@ impl Delivery {
                 Err(StoreError::Closed) => return,
                 Err(err) => {
                     tracing::error!(queue_id = %entry.id, err = %err, "the queue cannot be written");
+                    if err.kind() != Kind::Temporary {
+                        // A target of a notice or a copy went meanwhile: all but what was handed
+                        // over is thought over again.
+                        notices.clear();
+                        put_back(&mut decision.updates, self.clock().now());
+                    }
                 }
             }
             tokio::time::sleep(SETTLE_PAUSE).await;
@@ -193,11 +199,15 @@ impl Delivery {
     }
 }
 
-/// Makes recipients that were given up, and whose sender wants to know, pending again.
+/// Makes recipients pending again that were given up, and whose sender wants to know, and those whose
+/// copy was to be local. What another host has taken stays settled.
 fn put_back(updates: &mut [RecipientUpdate], now: Timestamp) {
     for update in updates {
         let recipient = &mut update.recipient;
-        if recipient.state == RecipientState::Failed && recipient.notify.failure {
+        let was_failed = recipient.state == RecipientState::Failed && recipient.notify.failure;
+        let was_local =
+            recipient.state == RecipientState::Delivered && recipient.last_host.is_none();
+        if was_failed || was_local {
             recipient.state = RecipientState::Pending;
             recipient.next_attempt_at = now.plus_secs(NOTICE_RETRY_SECS);
         }

@@ -80,6 +80,24 @@ pub struct Report {
     pub will_retry_until: Option<Timestamp>,
 }
 
+impl Report {
+    /// The report of a delivery into a mailbox.
+    #[must_use]
+    pub fn delivered(recipient: Address, orcpt: Option<String>, at: Timestamp) -> Self {
+        Self {
+            recipient,
+            orcpt,
+            // RFC 3463 §3.2: X.1.5, destination address valid.
+            status: "2.1.5".to_owned(),
+            remote_host: None,
+            reply: None,
+            is_smtp_reply: false,
+            last_attempt_at: at,
+            will_retry_until: None,
+        }
+    }
+}
+
 /// What comes back of the original.
 #[derive(Clone, Copy, Debug)]
 pub enum Original<'a> {

@@ -76,7 +76,7 @@ impl Word {
     }
 
     /// The same with a status of class 4.
-    fn as_temporary(mut self) -> Self {
+    fn into_temporary(mut self) -> Self {
         if let Some(rest) = self.status.strip_prefix('5') {
             self.status = format!("4{rest}");
         }
@@ -95,13 +95,13 @@ impl Verdict {
         if reply.is_permanent() && reply.code() != 552 {
             return Self::Permanent(Word::of(reply));
         }
-        Self::Temporary(Word::of(reply).as_temporary())
+        Self::Temporary(Word::of(reply).into_temporary())
     }
 
     /// What a broken session means.
     pub(crate) fn broken(error: &ClientError) -> Self {
         match &error.cause {
-            Cause::Refused(reply) => Self::Temporary(Word::of(reply).as_temporary()),
+            Cause::Refused(reply) => Self::Temporary(Word::of(reply).into_temporary()),
             cause => Self::Temporary(Word::ours("4.4.2", cause.to_string())),
         }
     }
