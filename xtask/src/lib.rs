@@ -29,6 +29,7 @@ mod esp;
 mod grub;
 mod host;
 pub mod image;
+mod interop;
 mod kernel;
 mod kernel_fragment;
 pub mod place;

@@ -5,7 +5,7 @@
 
 use crate::place::Place;
 use crate::suite::{Suite, count_tests, tests_command};
-use crate::{check, daemon, host, image};
+use crate::{check, daemon, host, image, interop};
 use anyhow::Result;
 use clap::ValueEnum;
 use std::cell::RefCell;
@@ -75,7 +75,11 @@ pub(crate) fn test(place: &Place, options: &Options) -> Result<()> {
             if step == Step::Boot {
                 host::ensure(&[host::QEMU])?;
             }
-            count_tests(command(place, daemon, only, &others))
+            let mut command = command(place, daemon, only, &others);
+            if step == Step::Interop {
+                command.env("POSTROOM_PYTHON", interop::prepare(place)?);
+            }
+            count_tests(command)
         });
     }
     suite.finish()
