@@ -93,6 +93,11 @@ impl Log {
         outputs.write_file(&line);
     }
 
+    /// A line for who stands before the box; no log keeps it.
+    pub(crate) fn console_only(&self, line: &str) {
+        self.outputs().write_ttys(&format!("{line}\n"));
+    }
+
     /// A line of PID 1 that no console needs: the kernel's ring and the file have it.
     pub(crate) fn note(&self, text: &str) {
         let mut outputs = self.outputs();

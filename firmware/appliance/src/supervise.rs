@@ -140,9 +140,11 @@ impl Supervisor {
         for line in child.log_lines() {
             self.log.daemon(&line);
         }
-        let said_ready = child.output_lines().iter().any(|line| line.starts_with("READY "));
+        let said_ready = child.output_lines().into_iter().find(|line| line.starts_with("READY "));
         let (asked, link_error) = child.requests();
-        if said_ready {
+        if let Some(line) = said_ready {
+            // It may hold the setup code: for who stands before the box, never for the log.
+            self.log.console_only(&line);
             self.ready();
         }
         if let Some(err) = link_error {

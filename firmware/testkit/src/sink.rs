@@ -2,13 +2,15 @@
 //!
 //! It takes every message, one connection a thread, until it is dropped. Bounded: 1,000 messages.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 
 use crate::client::PATIENCE;
+use crate::office::Listener;
 
 /// Messages kept.
 const MESSAGES_MAX: usize = 1_000;
@@ -57,10 +59,30 @@ impl Sink {
         std::thread::spawn(move || {
             for tcp in listener.incoming().flatten() {
                 let shared = theirs.clone();
-                std::thread::spawn(move || talk(tcp, &shared).ok());
+                std::thread::spawn(move || {
+                    tcp.set_read_timeout(Some(PATIENCE))?;
+                    talk(tcp, &shared)
+                });
             }
         });
         Ok(Self { at, shared })
+    }
+
+    /// Starts a recorder on a listening port of a station of the virtual office; each connection
+    /// must come within a day.
+    #[must_use]
+    pub fn on(mut listener: Listener) -> Self {
+        let at = SocketAddr::V4(listener.at());
+        let shared = Arc::new(Shared::default());
+        let theirs = shared.clone();
+        // As above; the thread only waits.
+        std::thread::spawn(move || {
+            while let Ok(stream) = listener.accept(Duration::from_secs(86_400)) {
+                let shared = theirs.clone();
+                std::thread::spawn(move || talk(stream, &shared).ok());
+            }
+        });
+        Self { at, shared }
     }
 
     /// Waits until a message that fits has arrived, and gives it.
@@ -87,28 +109,26 @@ impl Sink {
     }
 }
 
-fn talk(tcp: TcpStream, shared: &Shared) -> Result<()> {
-    tcp.set_read_timeout(Some(PATIENCE))?;
-    let mut out = tcp.try_clone()?;
-    let mut lines = BufReader::new(tcp);
+fn talk(wire: impl Read + Write, shared: &Shared) -> Result<()> {
+    let mut lines = BufReader::new(wire);
     let mut message = Received::default();
-    write!(out, "220 sink.test ESMTP\r\n")?;
+    write!(lines.get_mut(), "220 sink.test ESMTP\r\n")?;
     loop {
         let line = read_line(&mut lines)?;
         let upper = line.to_ascii_uppercase();
         if upper.starts_with("EHLO") {
             write!(
-                out,
+                lines.get_mut(),
                 "250-sink.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE\r\n"
             )?;
         } else if upper.starts_with("MAIL FROM:") {
             message = Received { from: line.chars().skip(10).collect(), ..Received::default() };
-            write!(out, "250 2.1.0 ok\r\n")?;
+            write!(lines.get_mut(), "250 2.1.0 ok\r\n")?;
         } else if upper.starts_with("RCPT TO:") {
             message.to.push(line.chars().skip(8).collect());
-            write!(out, "250 2.1.5 ok\r\n")?;
+            write!(lines.get_mut(), "250 2.1.5 ok\r\n")?;
         } else if upper == "DATA" {
-            write!(out, "354 go\r\n")?;
+            write!(lines.get_mut(), "354 go\r\n")?;
             message.content = read_data(&mut lines)?;
             let mut all = shared.received.lock().unwrap_or_else(PoisonError::into_inner);
             if all.len() < MESSAGES_MAX {
@@ -116,12 +136,12 @@ fn talk(tcp: TcpStream, shared: &Shared) -> Result<()> {
             }
             drop(all);
             shared.arrived.notify_all();
-            write!(out, "250 2.0.0 recorded\r\n")?;
+            write!(lines.get_mut(), "250 2.0.0 recorded\r\n")?;
         } else if upper == "QUIT" {
-            write!(out, "221 2.0.0 bye\r\n")?;
+            write!(lines.get_mut(), "221 2.0.0 bye\r\n")?;
             return Ok(());
         } else {
-            write!(out, "250 2.0.0 ok\r\n")?;
+            write!(lines.get_mut(), "250 2.0.0 ok\r\n")?;
         }
     }
 }

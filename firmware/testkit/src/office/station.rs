@@ -327,6 +327,12 @@ pub struct Listener {
 }
 
 impl Listener {
+    /// Where it listens.
+    #[must_use]
+    pub fn at(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(self.station.ip, self.port)
+    }
+
     /// Takes the next connection.
     ///
     /// # Errors
