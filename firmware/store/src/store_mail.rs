@@ -177,7 +177,8 @@ impl Store {
         changes::since(&self.snapshot()?, mailbox, since)
     }
 
-    /// Wakes when the mailbox changes or is deleted; a hint, the value is its highest modseq.
+    /// Wakes when the mailbox changes or is deleted; a hint, the value is its highest modseq. Watch first
+    /// and read then: what was committed before is in the read, what comes later wakes.
     #[must_use]
     pub fn watch_mailbox(&self, mailbox: MailboxId) -> watch::Receiver<ModSeq> {
         let now = self.mailbox(mailbox).ok().flatten().map(|m| m.highest_modseq);

@@ -144,3 +144,51 @@ fn unsharp(
     changes.expunged.insert_range(Uid(next), Uid(mailbox.uid_next.0.saturating_sub(1)));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use base::{AccountId, UidValidity};
+
+    use super::*;
+    use crate::index;
+    use crate::mailbox::flags::{Block, Marks};
+
+    /// A mailbox with one message, marked again and again until the log has lost its beginning.
+    #[test]
+    fn the_log_keeps_its_last_changes_and_answers_older_ones_whole() {
+        let file = tempfile::tempfile().unwrap();
+        let database = index::open(file, 4 << 20).unwrap();
+        let transaction = index::begin(&database).unwrap();
+        let mut tables = Tables::open(&transaction).unwrap();
+        let id = MailboxId(7);
+        let mut mailbox = MailboxRow {
+            account: AccountId(1),
+            uid_validity: UidValidity(1),
+            uid_next: Uid(6),
+            highest_modseq: ModSeq(1),
+            log_floor: ModSeq(1),
+            exists: 1,
+            unseen: 1,
+            deleted: 0,
+            bytes: 1,
+            special_use: None,
+            name: "x".to_owned(),
+        };
+        let three: UidRanges = [Uid(3)].into_iter().collect();
+        for _ in 0..KEPT_MAX + 10 {
+            let modseq = mailbox.next_modseq().unwrap();
+            log(&mut tables, id, &mut mailbox, modseq, Kind::Flags, &three).unwrap();
+        }
+        let marks = Marks { system: 0, keywords: 0, modseq: mailbox.highest_modseq };
+        flags::store(&mut tables, id, 0, &Block::from([(3, marks)])).unwrap();
+        row::put(&mut tables, id, &mailbox).unwrap();
+        assert_eq!((tables.len(T::Change).unwrap(), mailbox.log_floor), (KEPT_MAX, ModSeq(11)));
+
+        let sharp = since(&tables, id, mailbox.log_floor).unwrap();
+        assert!(sharp.added.is_empty() && sharp.expunged.is_empty());
+        assert_eq!(sharp.flags.len(), 1);
+        let older = since(&tables, id, ModSeq(10)).unwrap();
+        assert_eq!((older.added, older.expunged.to_string().as_str()), (three, "1:2,4:5"));
+        assert!(since(&tables, id, mailbox.highest_modseq).unwrap().flags.is_empty());
+    }
+}
