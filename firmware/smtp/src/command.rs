@@ -1,12 +1,13 @@
 //! Commands: one line in, one value or one refusal out. RFC 5321 §4.1 and the extensions we offer.
 //!
-//! smtp-proto reads paths and parameters; around it stands what must be strict: the line end (CRLF and
-//! nothing else), control characters, arguments where none belong, numbers that could overflow, the
-//! null path, decoded text that later stands in a header field. The caller bounds the line.
+//! smtp-proto reads the parameters of MAIL and RCPT; around it stands what must be strict: the line end
+//! (CRLF and nothing else), control characters, arguments where none belong, numbers that could overflow,
+//! paths (the null path, address literals, source routes), decoded text that later stands in a header
+//! field. The caller bounds the line.
 
 use std::str;
 
-use base::{Address, DomainName};
+use base::Address;
 use smtp_proto::Request;
 
 use crate::reply::{Enhanced, Reply};
@@ -225,8 +226,8 @@ impl Command {
             "EHLO" => hello(HelloKind::Ehlo, rest),
             "HELO" => hello(HelloKind::Helo, rest),
             "LHLO" => hello(HelloKind::Lhlo, rest),
-            "MAIL" => mail(line, rest),
-            "RCPT" => rcpt(line, rest),
+            "MAIL" => mail(rest),
+            "RCPT" => rcpt(rest),
             "DATA" => alone(Self::Data),
             "BDAT" => bdat(rest),
             "AUTH" => auth(rest),
@@ -299,10 +300,11 @@ fn auth(rest: &str) -> Result<Command, CommandError> {
     Ok(Command::Auth { mechanism, initial: (!initial.is_empty()).then(|| initial.to_owned()) })
 }
 
-fn mail(line: &[u8], rest: &str) -> Result<Command, CommandError> {
+fn mail(rest: &str) -> Result<Command, CommandError> {
     let (path, parameters) = path_of(rest, "FROM").ok_or(CommandError::Syntax(MAIL_SYNTAX))?;
     check_parameters(parameters)?;
-    let Request::Mail { from } = parse(line, MAIL_SYNTAX)? else {
+    let line = format!("MAIL FROM:<>{parameters}\r\n");
+    let Request::Mail { from } = parse(&line, MAIL_SYNTAX)? else {
         return Err(CommandError::Syntax(MAIL_SYNTAX));
     };
     let known = smtp_proto::MAIL_BODY_7BIT
@@ -320,10 +322,9 @@ fn mail(line: &[u8], rest: &str) -> Result<Command, CommandError> {
     if from.flags & !known != 0 || others {
         return Err(CommandError::Unsupported);
     }
-    // smtp-proto gives an empty path for <> and for <postmaster> alike.
-    let reverse_path = match &*from.address {
-        "" if path == "<>" => None,
-        text => Some(address(text).ok_or(CommandError::ReversePath)?),
+    let reverse_path = match path {
+        "<>" => None,
+        path => Some(address(path).ok_or(CommandError::ReversePath)?),
     };
     let smtputf8 = from.flags & smtp_proto::MAIL_SMTPUTF8 != 0;
     if reverse_path.as_ref().is_some_and(Address::needs_smtputf8) && !smtputf8 {
@@ -353,10 +354,11 @@ fn mail(line: &[u8], rest: &str) -> Result<Command, CommandError> {
     }))
 }
 
-fn rcpt(line: &[u8], rest: &str) -> Result<Command, CommandError> {
+fn rcpt(rest: &str) -> Result<Command, CommandError> {
     let (path, parameters) = path_of(rest, "TO").ok_or(CommandError::Syntax(RCPT_SYNTAX))?;
     check_parameters(parameters)?;
-    let Request::Rcpt { to } = parse(line, RCPT_SYNTAX)? else {
+    let line = format!("RCPT TO:<a@b.test>{parameters}\r\n");
+    let Request::Rcpt { to } = parse(&line, RCPT_SYNTAX)? else {
         return Err(CommandError::Syntax(RCPT_SYNTAX));
     };
     let never = smtp_proto::RCPT_NOTIFY_NEVER;
@@ -379,22 +381,21 @@ fn rcpt(line: &[u8], rest: &str) -> Result<Command, CommandError> {
         Some(text) => Some(original_recipient(text).ok_or(CommandError::Parameter("ORCPT"))?),
         None => None,
     };
-    let path = match &*to.address {
-        "" if path.eq_ignore_ascii_case("<postmaster>") => ForwardPath::Postmaster,
-        text => ForwardPath::Address(address(text).ok_or(CommandError::ForwardPath)?),
+    let path = if path.eq_ignore_ascii_case("<postmaster>") {
+        ForwardPath::Postmaster
+    } else {
+        ForwardPath::Address(address(path).ok_or(CommandError::ForwardPath)?)
     };
     Ok(Command::Rcpt(Rcpt { path, notify, orcpt }))
 }
 
-/// smtp-proto's word on the line.
+/// smtp-proto's word on the parameters, behind a path that is in order.
 fn parse<'a>(
-    line: &'a [u8],
+    line: &'a str,
     syntax: &'static str,
 ) -> Result<Request<std::borrow::Cow<'a, str>>, CommandError> {
     use smtp_proto::Error;
-    Request::parse(&mut line.iter()).map_err(|err| match err {
-        Error::InvalidSenderAddress => CommandError::ReversePath,
-        Error::InvalidRecipientAddress => CommandError::ForwardPath,
+    Request::parse(&mut line.as_bytes().iter()).map_err(|err| match err {
         Error::InvalidParameter { param } => CommandError::Parameter(param),
         Error::UnsupportedParameter { .. } => CommandError::Unsupported,
         _ => CommandError::Syntax(syntax),
@@ -460,10 +461,12 @@ fn original_recipient(text: &str) -> Option<String> {
     ok.then(|| format!("rfc822;{decoded}"))
 }
 
-/// An address whose local part smtp-proto has unquoted.
-fn address(text: &str) -> Option<Address> {
-    let (local, domain) = text.rsplit_once('@')?;
-    Address::new(local, DomainName::parse(domain).ok()?).ok()
+/// The address in a path with its brackets.
+fn address(path: &str) -> Option<Address> {
+    let inner = path.strip_prefix('<')?.strip_suffix('>')?;
+    // RFC 5321 §4.1.1.3, appendix C: a source route is accepted and thrown away.
+    let mailbox = if inner.starts_with('@') { inner.split_once(':')?.1 } else { inner };
+    Address::parse(mailbox).ok()
 }
 
 #[cfg(test)]
@@ -533,6 +536,8 @@ mod tests {
             ("RCPT TO:<@hosta.test,@jkl.test:userc@d.test>", "userc@d.test"),
             ("RCPT TO:<\"a@b\"@x.test>", "\"a@b\"@x.test"),
             ("RCPT TO:<jörg@müller.test>", "jörg@xn--mller-kva.test"),
+            ("RCPT TO:<u@[192.0.2.1]>", "u@[192.0.2.1]"),
+            ("RCPT TO:<u@[IPv6:2001:db8::1]>", "u@[ipv6:2001:db8::1]"),
         ] {
             assert_eq!(
                 rcpt(line).path,
@@ -575,6 +580,9 @@ mod tests {
             ("MAIL FROM:<jörg@x.test>", E::ReversePath),
             ("RCPT TO:<>", E::ForwardPath),
             ("RCPT TO:<a@-b>", E::ForwardPath),
+            ("RCPT TO:<a@b.test@c.test>", E::ForwardPath),
+            ("RCPT TO:<@b.test>", E::ForwardPath),
+            ("RCPT TO:<a b@c.test>", E::ForwardPath),
             ("RCPT TO:<a@b.test> NOTIFY=NEVER,SUCCESS", E::Parameter("NOTIFY")),
             ("RCPT TO:<a@b.test> ORCPT=x400;a", E::Parameter("ORCPT")),
             ("NOOP \0", E::Octets),
