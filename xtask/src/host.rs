@@ -39,12 +39,6 @@ pub(crate) const QEMU: &[Need] = &[
     Need { file: "/usr/share/OVMF/OVMF_CODE.fd", package: "ovmf" },
 ];
 
-/// What building the web UI takes.
-pub(crate) const NODE: &[Need] = &[
-    Need { file: "/usr/bin/node", package: "nodejs" },
-    Need { file: "/usr/bin/npm", package: "npm" },
-];
-
 /// Installs the packages whose files are missing, after saying which.
 pub(crate) fn ensure(needs: &[&[Need]]) -> Result<()> {
     let mut missing: Vec<&str> = needs

@@ -32,6 +32,7 @@ pub mod image;
 mod interop;
 mod kernel;
 mod kernel_fragment;
+mod node;
 pub mod place;
 pub mod qemu;
 mod root;

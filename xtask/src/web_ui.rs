@@ -1,7 +1,7 @@
 //! The web UI: built with npm into `web-ui/dist`, which the daemon then embeds.
 
 use crate::place::Place;
-use crate::{host, say};
+use crate::{node, say};
 use anyhow::Result;
 use xshell::cmd;
 
@@ -18,7 +18,8 @@ pub(crate) fn build(place: &Place) -> Result<()> {
 pub(crate) fn npm(place: &Place, script: &str) -> Result<()> {
     let shell = place.shell()?;
     shell.change_dir("web-ui");
-    cmd!(shell, "npm run --silent {script}").quiet().run()?;
+    let path = node::path(place)?;
+    cmd!(shell, "npm run --silent {script}").env("PATH", path).quiet().run()?;
     Ok(())
 }
 
@@ -29,7 +30,7 @@ pub(crate) fn prepare(place: &Place) -> Result<bool> {
         say::note("there is no web-ui/package.json: the daemon is built without the web UI");
         return Ok(false);
     }
-    host::ensure(&[host::NODE])?;
+    let path = node::path(place)?;
     let lock = std::fs::read(dir.join("package-lock.json"))?;
     let stamp = dir.join("node_modules/.postroom-lock");
     let fresh = blake3::hash(&lock).to_hex().to_string();
@@ -37,7 +38,7 @@ pub(crate) fn prepare(place: &Place) -> Result<bool> {
         say::step("installing the web UI's packages (npm ci)");
         let shell = place.shell()?;
         shell.change_dir("web-ui");
-        cmd!(shell, "npm ci --no-audit --no-fund").quiet().run()?;
+        cmd!(shell, "npm ci --no-audit --no-fund").env("PATH", path).quiet().run()?;
         std::fs::write(&stamp, fresh)?;
     }
     Ok(true)
