@@ -28,10 +28,8 @@ pub(crate) const KERNEL_TOOLS: &[Need] = &[
 ];
 
 /// What building the daemon takes beside rustup's toolchain.
-pub(crate) const DAEMON_TOOLS: &[Need] = &[
-    Need { file: "/usr/bin/gcc", package: "build-essential" },
-    Need { file: "/usr/bin/cmake", package: "cmake" },
-];
+pub(crate) const DAEMON_TOOLS: &[Need] =
+    &[Need { file: "/usr/bin/gcc", package: "build-essential" }];
 
 /// What starting the emulated box takes.
 pub(crate) const QEMU: &[Need] = &[
