@@ -1,6 +1,8 @@
 //! The store from outside: each act, what stays after a reopen, and the walk of [`store::Store::check`]
 //! at the end of every test.
 
+#![allow(clippy::unwrap_used, reason = "clippy knows test functions, not their helpers")]
+
 mod damage;
 mod directory;
 mod fixture;

@@ -1,6 +1,8 @@
 //! Random acts against a simple model of mailboxes in memory, with reopens between them, and the walk at
 //! the end. A failure prints its seed; `STORE_MODEL_SEED=n` runs that one again.
 
+#![allow(clippy::cast_possible_truncation, reason = "all numbers here are small")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{AccountId, MailboxId, ModSeq, Timestamp, Uid, UidRanges};
