@@ -2,6 +2,8 @@
 //!
 //! The answer is codes; the plain words in five languages are the web UI's.
 
+use std::time::Duration;
+
 use base::{Address, DomainName};
 use serde::Serialize;
 use store::Outbound;
@@ -11,6 +13,8 @@ use crate::client::{Client, Patience, Peer};
 
 /// A domain whose mail hosts answer everybody: can the outside be reached on port 25?
 const PROBE_DOMAIN: &str = "gmail.com";
+/// The whole test takes no longer.
+const TEST_TIMEOUT: Duration = Duration::from_secs(40);
 /// Addresses that are tried; somebody waits for the answer.
 const TEST_PEERS_MAX: usize = 3;
 
@@ -101,6 +105,22 @@ impl Delivery {
     /// `sender` stands in MAIL FROM (else `postmaster@` our host name). With [`Outbound::Direct`]
     /// the mail host of `probe` is asked, by default a large provider's.
     pub async fn test_outbound(
+        &self,
+        outbound: &Outbound,
+        sender: Option<&Address>,
+        probe: Option<&DomainName>,
+    ) -> OutboundTest {
+        let test = Box::pin(self.test_route(outbound, sender, probe));
+        tokio::time::timeout(TEST_TIMEOUT, test).await.unwrap_or_else(|_| OutboundTest {
+            ok: false,
+            stage: Stage::Connect,
+            reason: Reason::Timeout,
+            detail: "no answer in time".to_owned(),
+            host: asked_host(outbound, probe),
+        })
+    }
+
+    async fn test_route(
         &self,
         outbound: &Outbound,
         sender: Option<&Address>,

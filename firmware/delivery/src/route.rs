@@ -145,7 +145,8 @@ impl Delivery {
         let addresses = self.dns().addresses(&self.dns_servers(), host).await;
         let addresses = addresses.map_err(|failure| {
             // The setting may be mended: nobody's mail bounces for a typing error in it.
-            NoRoute { is_permanent: false, ..NoRoute::of_dns(failure, host) }
+            let no = NoRoute::of_dns(failure, host);
+            NoRoute { is_permanent: false, word: no.word.into_temporary(), reason: no.reason }
         })?;
         let credentials = user
             .clone()

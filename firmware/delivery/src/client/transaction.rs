@@ -76,7 +76,7 @@ impl Word {
     }
 
     /// The same with a status of class 4.
-    fn into_temporary(mut self) -> Self {
+    pub(crate) fn into_temporary(mut self) -> Self {
         if let Some(rest) = self.status.strip_prefix('5') {
             self.status = format!("4{rest}");
         }
