@@ -74,6 +74,7 @@ fn assemble(place: &Place, daemon: &Path) -> Result<PathBuf> {
     let board = Board::load(place)?;
     let work = place.image_dir();
     fs::create_dir_all(&work)?;
+    let _held = place.lock_cache()?;
     let mut apt = Apt::open(place)?;
     apt.fetch(&board.packages())?;
     let kernel = kernel::build(place, &board, &mut apt)?;

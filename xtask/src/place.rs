@@ -1,6 +1,8 @@
 //! Where things are: the repository, what is built, and what is kept between builds.
 
+use crate::say;
 use anyhow::{Context as _, Result};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use xshell::Shell;
 
@@ -47,6 +49,20 @@ impl Place {
         let shell = Shell::new()?;
         shell.change_dir(&self.root);
         Ok(shell)
+    }
+
+    /// Holds the cache folder for this process: two builds at once would mix their files.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn lock_cache(&self) -> Result<File> {
+        std::fs::create_dir_all(&self.cache)?;
+        let file = File::create(self.cache.join("lock"))?;
+        if file.try_lock().is_err() {
+            say::note("another build uses the cache folder; waiting for it");
+            file.lock()?;
+        }
+        Ok(file)
     }
 
     /// The folder of the finished image.

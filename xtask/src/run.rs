@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 /// Generous: an emulated box on a busy machine.
 const READY_MAX: Duration = Duration::from_secs(300);
 const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// The screen is drawn again as soon as the daemon is ready.
+const CODE_MAX: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Disk {
@@ -82,10 +84,12 @@ pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
         &qemu::Options { kvm: options.kvm, show_console: true, ..qemu::Options::new(board) },
         &disk,
     )?;
-    let ready = machine.wait_for("READY https://", READY_MAX)?;
+    machine.wait_for("READY ", READY_MAX)?;
     let port = machine.port(443).context("board/qemu.toml forwards no port to 443")?;
     wait_for_https(port)?;
-    println!("\nWizard: https://127.0.0.1:{port}/{}\n", setup_code(&ready));
+    // A box that is set up shows no code.
+    let screen = machine.wait_for("Setup code: ", CODE_MAX).unwrap_or_default();
+    println!("\nWizard: https://127.0.0.1:{port}/  {}\n", setup_code(&screen));
     machine.wait()
 }
 
@@ -109,11 +113,12 @@ fn board(place: &Place, options: &Options) -> Result<QemuBoard> {
     Ok(board)
 }
 
-/// `READY https://HOST/ setup-code=CODE` as the daemon prints it; no code once it is set up.
-fn setup_code(ready: &str) -> String {
-    match ready.split_once("setup-code=") {
-        Some((_, code)) => format!("  setup code {}", code.trim()),
-        None => "  (already set up)".to_owned(),
+/// The code in a line of the box's status screen, which may go on with a part of the QR code.
+fn setup_code(line: &str) -> String {
+    let code = line.split_once("Setup code: ").and_then(|(_, rest)| rest.split_whitespace().next());
+    match code {
+        Some(code) => format!("setup code {code}"),
+        None => "(already set up)".to_owned(),
     }
 }
 
@@ -145,10 +150,10 @@ mod tests {
     use super::setup_code;
 
     #[test]
-    fn the_setup_code_is_read_from_the_ready_line() {
+    fn the_setup_code_is_read_from_the_screen() {
         for (line, shown) in [
-            ("READY https://10.0.2.15/ setup-code=ABCD-1234", "  setup code ABCD-1234"),
-            ("READY https://10.0.2.15/", "  (already set up)"),
+            ("  Setup code: ABCD-EFGH-JKLM      ██ ▄▄▄▄▄ █", "setup code ABCD-EFGH-JKLM"),
+            ("", "(already set up)"),
         ] {
             assert_eq!(setup_code(line), shown);
         }

@@ -114,6 +114,8 @@ pub(crate) fn count_tests(mut command: Command) -> Result<Count> {
     if !child.wait()?.success() && count.failed == 0 {
         count.failed = 1;
     }
+    // A filter that finds nothing would pass for ever.
+    anyhow::ensure!(count.passed + count.failed > 0, "there is no such test");
     Ok(count)
 }
 
