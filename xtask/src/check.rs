@@ -5,8 +5,15 @@ use crate::suite::{Suite, cargo, count_tests, tests_command};
 use crate::{host, tidy, web_ui};
 use anyhow::{Result, bail};
 
-pub(crate) fn check(place: &Place) -> Result<()> {
-    let mut suite = Suite::default();
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Only this step: fmt, tidy, clippy, unit, transcripts or web-ui
+    #[arg(long, value_name = "STEP")]
+    only: Option<String>,
+}
+
+pub(crate) fn check(place: &Place, options: &Options) -> Result<()> {
+    let mut suite = Suite::new(options.only.as_deref());
     steps(place, &mut suite);
     suite.counted("transcripts", || {
         let mut command = tests_command(place);

@@ -60,7 +60,7 @@ enum Command {
     /// Check everything, build the image, and test it: what CI runs
     Test(test::Options),
     /// Format, lints, house rules, unit tests and transcripts: before every commit
-    Check,
+    Check(check::Options),
     /// Build the disk image
     Image(image::Options),
     /// Measure against a named peer
@@ -80,7 +80,7 @@ pub fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Run(options) => run::run(&place, &options),
         Command::Test(options) => test::test(&place, &options),
-        Command::Check => check::check(&place),
+        Command::Check(options) => check::check(&place, &options),
         Command::Image(options) => image::command(&place, &options),
         Command::Bench(options) => bench::bench(&place, &options),
         Command::Sizes => sizes::sizes(&place),

@@ -26,10 +26,21 @@ struct Finished {
 /// The steps that were run.
 #[derive(Default)]
 pub(crate) struct Suite {
+    only: Option<String>,
     finished: Vec<Finished>,
 }
 
 impl Suite {
+    /// With a name, the other steps are left out.
+    pub(crate) fn new(only: Option<&str>) -> Self {
+        Self { only: only.map(str::to_owned), finished: Vec::new() }
+    }
+
+    /// Whether a step is to be run.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == name)
+    }
+
     /// Runs a step that either passes or fails.
     pub(crate) fn step(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) -> bool {
         self.counted(name, || work().map(|()| Count { passed: 1, failed: 0 }))
@@ -41,6 +52,18 @@ impl Suite {
         name: &'static str,
         work: impl FnOnce() -> Result<Count>,
     ) -> bool {
+        if !self.wants(name) {
+            return true;
+        }
+        self.run(name, work)
+    }
+
+    /// Runs a step that others need, wanted by name or not.
+    pub(crate) fn needed(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) -> bool {
+        self.run(name, || work().map(|()| Count { passed: 1, failed: 0 }))
+    }
+
+    fn run(&mut self, name: &'static str, work: impl FnOnce() -> Result<Count>) -> bool {
         say::step(&format!("[{name}]"));
         let start = Instant::now();
         let (count, note) = match work() {
@@ -57,6 +80,9 @@ impl Suite {
 
     /// Counts a step as failed because one that it needs has failed.
     pub(crate) fn skip(&mut self, name: &'static str, needs: &str) {
+        if !self.wants(name) {
+            return;
+        }
         let count = Count { passed: 0, failed: 1 };
         let note = format!("not run: it needs {needs}");
         self.finished.push(Finished { name, count, took: Duration::ZERO, note });
@@ -64,6 +90,8 @@ impl Suite {
 
     /// Prints the summary; fails when anything has.
     pub(crate) fn finish(self) -> Result<()> {
+        let names = self.only.as_deref().unwrap_or_default();
+        anyhow::ensure!(!self.finished.is_empty(), "there is no step {names:?}");
         println!();
         let mut sum = Count::default();
         for step in &self.finished {

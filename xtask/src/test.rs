@@ -7,101 +7,76 @@ use crate::place::Place;
 use crate::suite::{Suite, count_tests, tests_command};
 use crate::{check, daemon, host, image, interop};
 use anyhow::Result;
-use clap::ValueEnum;
-use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// The parts that `--only` can name.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Step {
-    /// Format, lints, house rules, unit tests, web UI
-    Check,
-    /// Transcripts and all other tests against `postroomd serve`
-    Daemon,
-    /// The image is built
-    Image,
-    /// The image in QEMU
-    Boot,
-    /// The web UI in a browser
-    Browser,
-    /// Real mail clients
-    Interop,
-}
+/// The areas of the test binary that need more than the daemon; each is a step of its own.
+const AREAS: [(&str, &str); 3] =
+    [("boot", "boot::"), ("browser", "browser::"), ("interop", "interop::")];
+/// Measurements are no tests: `cargo xtask bench`.
+const BENCH: &str = "bench::";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only this part (and what it needs to be built)
-    #[arg(long, value_enum)]
-    only: Option<Step>,
+    /// Only this step (and what it needs): one of `check`'s, or daemon, served, image, boot,
+    /// browser, interop
+    #[arg(long, value_name = "STEP")]
+    only: Option<String>,
 }
 
 pub(crate) fn test(place: &Place, options: &Options) -> Result<()> {
-    let wanted = |step: Step| options.only.is_none_or(|only| only == step);
-    let mut suite = Suite::default();
-    if wanted(Step::Check) {
-        check::steps(place, &mut suite);
+    let mut suite = Suite::new(options.only.as_deref());
+    check::steps(place, &mut suite);
+    let wants_image = suite.wants("image") || suite.wants("boot");
+    let names = ["daemon", "served", "browser", "interop"];
+    if wants_image || names.iter().any(|name| suite.wants(name)) {
+        shipped(place, &mut suite, wants_image);
     }
-    if options.only == Some(Step::Check) {
-        return suite.finish();
-    }
-    let built = RefCell::new(None);
-    let has_daemon = suite.step("daemon", || {
-        *built.borrow_mut() = Some(daemon::daemon_binary(place)?);
+    suite.finish()
+}
+
+/// The steps that need the daemon that ships.
+fn shipped(place: &Place, suite: &mut Suite, wants_image: bool) {
+    let mut daemon = PathBuf::new();
+    let has_daemon = suite.needed("daemon", || {
+        daemon = daemon::daemon_binary(place)?;
         Ok(())
     });
-    let daemon = built.borrow().clone();
-    let needs_image = wanted(Step::Image) || wanted(Step::Boot);
-    let has_image = needs_image && has_daemon && suite.step("image", || build_image(place));
-    // Everything that is not named otherwise runs against the daemon; the rest is skipped there.
-    let others = ["boot::", "browser::", "interop::", "bench::"];
-    for (step, name, only) in [
-        (Step::Daemon, "served", None),
-        (Step::Boot, "boot", Some("boot::")),
-        (Step::Browser, "browser", Some("browser::")),
-        (Step::Interop, "interop", Some("interop::")),
-    ] {
-        if !wanted(step) {
-            continue;
-        }
-        let Some(daemon) = &daemon else {
+    if !has_daemon {
+        for name in ["served", "image", "boot", "browser", "interop"] {
             suite.skip(name, "the daemon");
-            continue;
-        };
-        if step == Step::Boot && !has_image {
+        }
+        return;
+    }
+    suite.counted("served", || {
+        let mut command = command(place, &daemon);
+        let skipped = AREAS.iter().map(|(_, area)| *area).chain([BENCH]);
+        command.args(skipped.flat_map(|area| ["--skip", area]));
+        count_tests(command)
+    });
+    let has_image = wants_image && suite.needed("image", || image::build(place).map(|_| ()));
+    for (name, area) in AREAS {
+        if name == "boot" && wants_image && !has_image {
             suite.skip(name, "the image");
             continue;
         }
         suite.counted(name, || {
-            if step == Step::Boot {
+            if name == "boot" {
                 host::ensure(&[host::QEMU])?;
             }
-            let mut command = command(place, daemon, only, &others);
-            if step == Step::Interop {
+            let mut command = command(place, &daemon);
+            // Emulated boxes and browsers side by side would only slow each other down.
+            command.args([area, "--test-threads=1"]);
+            if name == "interop" {
                 command.env("POSTROOM_PYTHON", interop::prepare(place)?);
             }
             count_tests(command)
         });
     }
-    suite.finish()
 }
 
-fn build_image(place: &Place) -> Result<()> {
-    image::build(place).map(|_| ())
-}
-
-fn command(
-    place: &Place,
-    daemon: &PathBuf,
-    only: Option<&str>,
-    others: &[&str],
-) -> std::process::Command {
+fn command(place: &Place, daemon: &Path) -> std::process::Command {
     let mut command = tests_command(place);
     command.env("POSTROOM_BIN", daemon).env("POSTROOM_IMAGE", image::path(place));
     command.arg("--");
-    match only {
-        // Emulated boxes and browsers side by side would only slow each other down.
-        Some(area) => command.args([area, "--test-threads=1"]),
-        None => command.args(others.iter().flat_map(|area| ["--skip", area])),
-    };
     command
 }
