@@ -15,8 +15,6 @@ use std::time::{Duration, Instant};
 /// Generous: an emulated box on a busy machine.
 const READY_MAX: Duration = Duration::from_secs(300);
 const ANSWER_MAX: Duration = Duration::from_secs(60);
-/// The screen is drawn again as soon as the daemon is ready.
-const CODE_MAX: Duration = Duration::from_secs(15);
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Disk {
@@ -84,12 +82,10 @@ pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
         &qemu::Options { kvm: options.kvm, show_console: true, ..qemu::Options::new(board) },
         &disk,
     )?;
-    machine.wait_for("READY ", READY_MAX)?;
+    let ready = machine.wait_for("READY https://", READY_MAX)?;
     let port = machine.port(443).context("board/qemu.toml forwards no port to 443")?;
     wait_for_https(port)?;
-    // A box that is set up shows no code.
-    let screen = machine.wait_for("Setup code: ", CODE_MAX).unwrap_or_default();
-    println!("\nWizard: https://127.0.0.1:{port}/  {}\n", setup_code(&screen));
+    println!("\nWizard: https://127.0.0.1:{port}/  {}\n", setup_code(&ready));
     machine.wait()
 }
 
@@ -113,9 +109,9 @@ fn board(place: &Place, options: &Options) -> Result<QemuBoard> {
     Ok(board)
 }
 
-/// The code in a line of the box's status screen, which may go on with a part of the QR code.
-fn setup_code(line: &str) -> String {
-    let code = line.split_once("Setup code: ").and_then(|(_, rest)| rest.split_whitespace().next());
+/// `READY https://HOST:PORT/ setup-code=CODE`; there is no code once the box is set up.
+fn setup_code(ready: &str) -> String {
+    let code = ready.split_once("setup-code=").and_then(|(_, rest)| rest.split_whitespace().next());
     match code {
         Some(code) => format!("setup code {code}"),
         None => "(already set up)".to_owned(),
@@ -150,10 +146,10 @@ mod tests {
     use super::setup_code;
 
     #[test]
-    fn the_setup_code_is_read_from_the_screen() {
+    fn the_setup_code_is_read_from_the_ready_line() {
         for (line, shown) in [
-            ("  Setup code: ABCD-EFGH-JKLM      ██ ▄▄▄▄▄ █", "setup code ABCD-EFGH-JKLM"),
-            ("", "(already set up)"),
+            ("READY https://10.0.2.15:443/ setup-code=ABCD-EFGH", "setup code ABCD-EFGH"),
+            ("READY https://10.0.2.15:443/", "(already set up)"),
         ] {
             assert_eq!(setup_code(line), shown);
         }
