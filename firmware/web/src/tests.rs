@@ -1,1 +1,8 @@
 //! The API as a browser meets it: the router in memory over a real store.
+
+mod admin;
+mod contract;
+mod office;
+mod provision;
+mod setup;
+mod sign_in;

@@ -1,0 +1,88 @@
+//! Signing in and out, and what is one's own.
+
+use serde_json::json;
+
+use super::office::Office;
+
+#[tokio::test]
+async fn sessions_begin_and_end() {
+    let office = Office::ready().await;
+    let mut browser = office.browser();
+    let wrong = json!({ "login": "anna@office.test", "password": "wrong-anna" });
+    assert_eq!(browser.post("/api/session", wrong).await.error(), (403, "wrong-login"));
+    let unknown = json!({ "login": "nobody@office.test", "password": "secret-anna" });
+    assert_eq!(browser.post("/api/session", unknown).await.error(), (403, "wrong-login"));
+    let right = json!({ "login": "info@office.test", "password": "secret-anna" });
+    let answer = browser.post("/api/session", right).await;
+    assert_eq!(answer.json["address"], "anna@office.test", "an alias is a login, too");
+    assert_eq!(answer.json["role"], "admin");
+    let cookie = answer.headers["set-cookie"].to_str().unwrap();
+    let ends = "; Path=/; Secure; HttpOnly; SameSite=Strict";
+    assert!(cookie.starts_with("__Host-postroom=") && cookie.ends_with(ends), "{cookie}");
+    let mut copy = browser.clone();
+    assert_eq!(copy.get("/api/me").await.status, 200);
+    assert_eq!(browser.send("DELETE", "/api/session", None).await.status, 204);
+    assert!(browser.cookie.is_none());
+    assert_eq!(copy.get("/api/me").await.error(), (401, "sign-in-needed"), "gone on our side");
+}
+
+#[tokio::test]
+async fn a_new_sign_in_replaces_the_cookie() {
+    let office = Office::ready().await;
+    let mut browser = office.signed_in("bert@office.test", "secret-bert").await;
+    let mut old = browser.clone();
+    let admin = json!({ "login": "ADMIN", "password": "correct horse" });
+    assert_eq!(browser.post("/api/session", admin).await.json["login"], "admin");
+    assert_ne!(browser.cookie, old.cookie);
+    assert_eq!(old.get("/api/session").await.error(), (401, "sign-in-needed"));
+}
+
+#[tokio::test]
+async fn admin_has_no_login_before_the_password_is_set() {
+    let office = Office::new().await;
+    for password in ["", "admin"] {
+        let guess = json!({ "login": "admin", "password": password });
+        let answer = office.browser().post("/api/session", guess).await;
+        assert_eq!(answer.error(), (403, "setup-needed"));
+    }
+}
+
+#[tokio::test]
+async fn a_person_changes_his_own() {
+    let office = Office::ready().await;
+    let mut bert = office.signed_in("bert@office.test", "secret-bert").await;
+    let mut other = office.signed_in("bert@office.test", "secret-bert").await;
+    let me = bert.get("/api/me").await.json;
+    assert_eq!((&me["role"], &me["account"]["id"]), (&json!("user"), &json!(2)), "{me}");
+    let settings = bert.get("/api/me/client-settings").await.json;
+    assert_eq!(settings, me["client_settings"]);
+    assert_eq!(settings["user"], "bert@office.test");
+
+    let wrong = json!({ "old": "no", "new": "another-secret" });
+    let wrong = bert.post("/api/me/password", wrong).await;
+    assert_eq!((wrong.error(), &wrong.json["field"]), ((403, "wrong-password"), &json!("old")));
+    let short = json!({ "old": "secret-bert", "new": "short" });
+    let short = bert.post("/api/me/password", short).await;
+    assert_eq!((short.error(), &short.json["field"]), ((422, "password-too-short"), &json!("new")));
+    let good = json!({ "old": "secret-bert", "new": "another-secret" });
+    assert_eq!(bert.post("/api/me/password", good).await.status, 204);
+    assert_eq!(bert.get("/api/me").await.status, 200, "this browser stays");
+    assert_eq!(other.get("/api/me").await.error(), (401, "sign-in-needed"), "others do not");
+    office.signed_in("bert@office.test", "another-secret").await;
+
+    let language = |language| json!({ "language": language });
+    assert_eq!(bert.post("/api/me/language", language(Some("fr"))).await.status, 204);
+    assert_eq!(bert.get("/api/session").await.json["language"], "fr");
+    assert_eq!(bert.post("/api/me/language", language(None)).await.status, 204);
+    assert_eq!(bert.get("/api/session").await.json["language"], json!(null));
+    let unknown = bert.post("/api/me/language", language(Some("tlh"))).await;
+    assert_eq!(unknown.error(), (422, "language-unknown"));
+    let box_language = bert.post("/api/language", language(Some("fr"))).await;
+    assert_eq!(box_language.error(), (403, "forbidden"), "setup is over");
+
+    let mut admin = office.signed_in("admin", "correct horse").await;
+    assert_eq!(admin.get("/api/me").await.json["account"], json!(null));
+    assert_eq!(admin.get("/api/me/client-settings").await.error(), (404, "not-found"));
+    let short = json!({ "old": "correct horse", "new": "nine-char" });
+    assert_eq!(admin.post("/api/me/password", short).await.error(), (422, "password-too-short"));
+}
