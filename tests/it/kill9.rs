@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use testkit::daemon::{Daemon, Options, check, imap_login, office};
 use testkit::{Client, Loopback};
 
@@ -39,6 +40,8 @@ fn env_number(name: &str) -> Option<u64> {
 struct Ledger {
     acknowledged: Mutex<BTreeMap<String, Vec<&'static str>>>,
     grew: Condvar,
+    /// Rounds of reading and flagging that went well.
+    reads: AtomicU64,
 }
 
 impl Ledger {
@@ -95,13 +98,14 @@ fn deliver(at: Loopback, round: u64, deliverer: usize, ledger: &Ledger) -> Resul
 }
 
 /// Reads and flags until the daemon is gone.
-fn read(at: Loopback, account: &str) -> Result<()> {
+fn read(at: Loopback, account: &str, ledger: &Ledger) -> Result<()> {
     let mut client = imap_login(&at, account)?;
     client.imap("SELECT INBOX")?;
     loop {
         client.imap("UID FETCH 1:* (FLAGS RFC822.SIZE)")?;
         client.imap("UID STORE 1:* +FLAGS.SILENT (\\Seen)")?;
         client.imap("NOOP")?;
+        ledger.reads.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -159,7 +163,7 @@ fn round(daemon: &mut Daemon, round: u64, target: usize, ledger: &Ledger) -> Res
             workers.push(scope.spawn(move || deliver(at, round, deliverer, ledger)));
         }
         for reader in 0..READERS {
-            workers.push(scope.spawn(move || read(at, ACCOUNTS[reader % ACCOUNTS.len()])));
+            workers.push(scope.spawn(move || read(at, ACCOUNTS[reader % ACCOUNTS.len()], ledger)));
         }
         let reached = ledger.wait_for(target);
         daemon.kill()?;
@@ -168,7 +172,8 @@ fn round(daemon: &mut Daemon, round: u64, target: usize, ledger: &Ledger) -> Res
             .into_iter()
             .filter_map(|worker| worker.join().ok()?.err().map(|err| format!("{err:#}")))
             .collect();
-        if !reached {
+        // Until then nobody may have been refused anything.
+        if !reached || ends.iter().any(|end| end.contains("was answered")) {
             bail!("only {} of {target} acknowledged; {ends:#?}", ledger.len());
         }
         Ok(())
@@ -191,8 +196,9 @@ fn run(seed: u64, rounds: u64) -> Result<()> {
         let mut daemon = start().with_context(|| format!("start of round {n}"))?;
         verify(daemon.at, &ledger).with_context(|| format!("before round {n}"))?;
         let more = 20 + usize::try_from(dice.roll(120))?;
-        round(&mut daemon, n, ledger.len() + more, &ledger)
-            .with_context(|| format!("round {n}"))?;
+        let target = ledger.len() + more;
+        round(&mut daemon, n, target, &ledger).with_context(|| format!("round {n}"))?;
+        ensure!(ledger.reads.swap(0, Ordering::Relaxed) > 0, "nobody could read in round {n}");
         check(&data).with_context(|| format!("check after round {n}"))?;
         println!("round {n}: {} acknowledged so far", ledger.len());
     }
