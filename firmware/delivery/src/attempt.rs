@@ -56,7 +56,8 @@ impl Delivery {
         }
     }
 
-    async fn attempt_peers(
+    /// The hosts in turn, until one of them says something about the recipients.
+    pub(crate) async fn attempt_peers(
         &self,
         entry: &QueueEntry,
         peers: &[Peer],

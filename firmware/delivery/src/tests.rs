@@ -8,6 +8,7 @@ use store::{Account, Alias, Envelope, NewAccount, Notify, Options, Outbound, Sma
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
+use crate::client::{Patience, Peer, TlsUse, Verdict};
 use crate::outbound::{Reason, Stage};
 use crate::{AcceptError, AcceptedMessage, Delivery, Rcpt, RcptVerdict, SenderVerdict};
 
@@ -153,7 +154,9 @@ async fn serve(stream: TcpStream, reply: Arc<Mutex<&'static str>>, log: Arc<Mute
         let answer = match line.get(..4) {
             _ if in_data && line != ".\r\n" => continue,
             _ if in_data => "250 2.0.0 queued\r\n",
-            Some("EHLO") => "250-relay.test\r\n250 PIPELINING\r\n",
+            Some("EHLO") => "250-relay.test\r\n250-PIPELINING\r\n250 STARTTLS\r\n",
+            // And then it cannot: the handshake is no line of text.
+            Some("STAR") => "220 go\r\n",
             Some("DATA") => "354 go\r\n",
             Some("RCPT") => *reply.lock().unwrap(),
             Some("QUIT") => return,
@@ -370,7 +373,66 @@ async fn the_test_of_the_way_out_says_what_is_wrong() {
     if let Outbound::Smarthost { tls, .. } = &mut with_tls {
         *tls = SmarthostTls::Starttls;
     }
-    assert_eq!(test(&with_tls).await, (false, Stage::Tls, Reason::TlsNotOffered));
+    assert_eq!(test(&with_tls).await, (false, Stage::Tls, Reason::TlsFailed));
+}
+
+fn exchanger(port: u16) -> Peer {
+    Peer {
+        host: format!("mx{port}.else.test"),
+        address: (Ipv4Addr::LOCALHOST, port).into(),
+        tls: TlsUse::Opportunistic,
+        is_verified: false,
+        credentials: None,
+        hello: "mail.office.test".to_owned(),
+        patience: Patience::Standard,
+    }
+}
+
+#[tokio::test]
+async fn the_next_exchanger_is_asked_and_broken_tls_is_done_without() {
+    let office = office().await;
+    let relay = relay("250 ok\r\n").await;
+    let unused = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let dead = unused.local_addr().unwrap().port();
+    drop(unused);
+    let accepted = office.accept(&["carl@else.test"], Notify::default()).await;
+    let entry = office.store.queue_entry(accepted.queue_id.unwrap()).unwrap().unwrap();
+    let peers = [exchanger(dead), exchanger(relay.port)];
+    let outcomes = office.delivery.attempt_peers(&entry, &peers, &[0]).await;
+    assert!(matches!(outcomes[0].verdict, Verdict::Delivered { .. }), "{outcomes:?}");
+    assert_eq!(outcomes[0].host, Some(peers[1].host.clone()));
+    let log = relay.log.lock().unwrap().clone();
+    assert_eq!((log.matches("EHLO").count(), log.matches("STARTTLS").count()), (2, 1), "{log}");
+    let outcomes = office.delivery.attempt_peers(&entry, &peers[..1], &[0]).await;
+    assert!(matches!(outcomes[0].verdict, Verdict::Temporary(_)), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn an_exchanger_that_is_ourselves_ends_the_circle() {
+    let office = office().await;
+    let relay = relay("250 ok\r\n").await;
+    let hostname = |settings: &mut store::Settings| "Relay.test".clone_into(&mut settings.hostname);
+    office.store.update_settings(Box::new(hostname)).await.unwrap();
+    let accepted = office.accept(&["carl@else.test"], Notify::default()).await;
+    let entry = office.store.queue_entry(accepted.queue_id.unwrap()).unwrap().unwrap();
+    let peer = Peer { tls: TlsUse::Opportunistic, ..exchanger(relay.port) };
+    let outcomes = office.delivery.attempt_peers(&entry, &[peer], &[0]).await;
+    let Verdict::Permanent(word) = &outcomes[0].verdict else { panic!("{outcomes:?}") };
+    assert_eq!(word.status, "5.4.6");
+    assert!(!relay.log.lock().unwrap().contains("MAIL"));
+}
+
+#[tokio::test]
+async fn an_international_address_needs_a_relay_that_takes_it() {
+    let office = office().await;
+    let relay = relay("250 ok\r\n").await;
+    office.use_smarthost(relay.port).await;
+    office.accept(&["jörg@else.test"], Notify::default()).await;
+    office.delivery.run_due().await;
+    let inbox = office.inbox(&office.anna);
+    assert!(inbox[0].contains("Final-Recipient: utf-8; j\\x{F6}rg@else.test\r\n"), "{}", inbox[0]);
+    assert!(inbox[0].contains("Status: 5.6.7\r\n"));
+    assert!(!relay.log.lock().unwrap().contains("MAIL"));
 }
 
 /// A name server that knows a few names; everything else does not exist.
