@@ -1,6 +1,8 @@
 //! The IMAP server over a real store and loopback TCP, in one process: all transcripts of
 //! `tests/transcripts/imap`, and what needs a look into the store or a quota.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
