@@ -46,11 +46,15 @@ impl Apt {
         std::fs::write(dir.join("apt.conf"), configuration(&dir))?;
         let apt = Self { dir, packages: BTreeMap::new() };
         if is_new || !apt.lists_are_fresh() {
-            say::step("fetching Debian's package lists (into the cache folder)");
-            apt.run("apt-get", &["-q", "update"], None)?;
-            std::fs::write(apt.dir.join("fresh"), b"")?;
+            apt.update()?;
         }
         Ok(apt)
+    }
+
+    fn update(&self) -> Result<()> {
+        say::step("fetching Debian's package lists (into the cache folder)");
+        self.run("apt-get", &["-q", "update"], None)?;
+        Ok(std::fs::write(self.dir.join("fresh"), b"")?)
     }
 
     fn lists_are_fresh(&self) -> bool {
@@ -63,7 +67,7 @@ impl Apt {
 
     /// Fetches what is not there yet and unpacks it. Answers in the order of `names`.
     pub(crate) fn fetch(&mut self, names: &[String]) -> Result<Vec<Package>> {
-        let policy = self.candidates(names)?;
+        let mut policy = self.candidates(names)?;
         let debs = self.dir.join("debs");
         let wanted: Vec<&String> =
             names.iter().filter(|name| !self.packages.contains_key(*name)).collect();
@@ -75,7 +79,12 @@ impl Apt {
         if !absent.is_empty() {
             say::step(&format!("fetching Debian packages: {}", absent.join(" ")));
             let arguments = [&["-q", "download"], absent.as_slice()].concat();
-            self.run("apt-get", &arguments, Some(&debs))?;
+            if self.run("apt-get", &arguments, Some(&debs)).is_err() {
+                // A version of yesterday's lists may be gone from the archive today.
+                self.update()?;
+                policy = self.candidates(names)?;
+                self.run("apt-get", &arguments, Some(&debs))?;
+            }
         }
         for name in wanted {
             let version = policy.get(name).cloned().unwrap_or_default();

@@ -40,14 +40,32 @@ pub(crate) struct Grub {
     pub(crate) efi: Vec<u8>,
 }
 
-/// Builds both from the packages in `apt`.
-pub(crate) fn build(apt: &Apt, work: &Path) -> Result<Grub> {
+/// Builds both from the packages in `apt`, after a look at the configuration `config`.
+pub(crate) fn build(apt: &Apt, config: &Path, work: &Path) -> Result<Grub> {
     say::step("building GRUB for BIOS and UEFI");
+    check_script(apt, config)?;
     // The partition is on the disk that GRUB was started from.
     let core = mkimage(apt, work, "i386-pc", "grub-pc-bin", "(,gpt2)/grub", BIOS_MODULES)?;
     let efi = mkimage(apt, work, "x86_64-efi", "grub-efi-amd64-bin", "/grub", UEFI_MODULES)?;
     let boot = fs::read(apt.root_of("grub-pc-bin")?.join("usr/lib/grub/i386-pc/boot.img"))?;
     Ok(Grub { boot, core, efi })
+}
+
+/// A misspelled configuration is a box that does not start: GRUB's own parser reads it first.
+fn check_script(apt: &Apt, config: &Path) -> Result<()> {
+    let output = program(apt, "grub-script-check")?.arg(config).output()?;
+    if !output.status.success() {
+        bail!("{}: {}", config.display(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}
+
+/// One of GRUB's programs, run from where it is unpacked.
+fn program(apt: &Apt, name: &str) -> Result<Command> {
+    let library = apt.root_of("libdevmapper1.02.1")?.join("lib/x86_64-linux-gnu");
+    let mut command = Command::new(apt.root_of("grub-common")?.join("usr/bin").join(name));
+    command.env("LD_LIBRARY_PATH", library);
+    Ok(command)
 }
 
 fn mkimage(
@@ -59,9 +77,7 @@ fn mkimage(
     modules: &[&str],
 ) -> Result<Vec<u8>> {
     let output = work.join(format!("grub-{format}"));
-    let library = apt.root_of("libdevmapper1.02.1")?.join("lib/x86_64-linux-gnu");
-    let result = Command::new(apt.root_of("grub-common")?.join("usr/bin/grub-mkimage"))
-        .env("LD_LIBRARY_PATH", library)
+    let result = program(apt, "grub-mkimage")?
         .arg("-d")
         .arg(apt.root_of(package)?.join("usr/lib/grub").join(format))
         .args(["-O", format, "-p", prefix, "-o"])

@@ -78,7 +78,7 @@ fn assemble(place: &Place, daemon: &Path) -> Result<PathBuf> {
     let mut apt = Apt::open(place)?;
     apt.fetch(&board.packages())?;
     let kernel = kernel::build(place, &board, &mut apt)?;
-    let grub = grub::build(&apt, &work)?;
+    let grub = grub::build(&apt, &place.root.join("image/grub.cfg"), &work)?;
     let tree = Tree::gather(place, &board, &apt, &kernel, daemon)?;
     let slot = tree.squashfs(place.source_time())?;
     say::note(&format!("slot: {}", say::size(u64::try_from(slot.len())?)));
