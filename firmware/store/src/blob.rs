@@ -12,6 +12,9 @@ use crate::segment::{LoggedDelivery, Place};
 use crate::staging::StagedInner;
 use crate::writer::Tx;
 
+/// No offset, length or size is this large: 1 TB.
+const PLACE_MAX: u64 = 1 << 40;
+
 /// A content's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Blob {
@@ -22,16 +25,18 @@ pub(crate) struct Blob {
 impl Blob {
     pub(crate) fn decode(row: &[u8]) -> Result<Self, StoreError> {
         let mut row = In::versioned(row, "content row")?;
-        Ok(Self {
-            place: Place {
-                segment: row.u32()?,
-                offset: row.u64()?,
-                table_at: row.u32()?,
-                data_len: row.u64()?,
-                size: row.u64()?,
-            },
-            links: row.u64()?,
-        })
+        let place = Place {
+            segment: row.u32()?,
+            offset: row.u64()?,
+            table_at: row.u32()?,
+            data_len: row.u64()?,
+            size: row.u64()?,
+        };
+        // A damaged row must not ask for memory or overflow a sum.
+        if place.offset.max(place.data_len).max(place.size) >= PLACE_MAX {
+            return Err(StoreError::Damaged("content row with an impossible place".to_owned()));
+        }
+        Ok(Self { place, links: row.u64()? })
     }
 
     fn encode(&self) -> Vec<u8> {

@@ -161,3 +161,61 @@ pub(crate) fn behind(prefix: &[u8]) -> Vec<u8> {
     }
     end
 }
+
+#[cfg(test)]
+mod tests {
+    use base::Timestamp;
+
+    use super::*;
+    use crate::blob::Blob;
+    use crate::directory::{account::AccountRow, address_index, alias};
+    use crate::mailbox::{changes, flags, message_row::MessageRow, row::MailboxRow, usage::Usage};
+    use crate::segment::{Header, RECORD_HEADER_BYTES};
+
+    /// Any bytes give a value or `Damaged`, never a panic.
+    #[test]
+    fn damaged_rows_are_refused() {
+        let mut state = 7u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state.to_be_bytes()[0]
+        };
+        let mut refused = 0;
+        for round in 0..20_000 {
+            let len = usize::from(next()) % 120;
+            let mut row: Vec<u8> = (0..len).map(|_| next()).collect();
+            if let (Some(first), true) = (row.first_mut(), round % 2 == 0) {
+                *first = VERSION;
+            }
+            let outcomes = [
+                Blob::decode(&row).is_err(),
+                MailboxRow::decode(&row).is_err(),
+                MessageRow::decode(&row).is_err(),
+                Usage::decode(&row).is_err(),
+                AccountRow::decode(&row).is_err(),
+                address_index::decode(&row).is_err(),
+                alias::dn_of_key(&row).is_err(),
+                flags::decode(&row).is_err(),
+                changes::decode(&row).is_err(),
+                crate::queue::decode(&row).is_err(),
+                crate::queue::decode_due(&row).is_err(),
+                from_postcard::<crate::Entry>(&row, "entry").is_err(),
+                <&[u8; RECORD_HEADER_BYTES]>::try_from(row.as_slice())
+                    .is_ok_and(|head| Header::decode(head).is_err()),
+            ];
+            refused += outcomes.iter().filter(|is_err| **is_err).count();
+        }
+        assert!(refused > 100_000, "{refused}");
+    }
+
+    #[test]
+    fn keys_order_as_their_values() {
+        let times = [i64::MIN, -1, 0, 1, i64::MAX].map(|ms| time_key(Timestamp(ms)));
+        assert!(times.is_sorted());
+        assert_eq!(time_of_key(times[1]), Timestamp(-1));
+        assert_eq!(behind(b"ab"), b"ac");
+        assert_eq!(behind(&[1, 0xFF]), [2]);
+        assert_eq!(behind(&[0xFF, 0xFF]), Vec::<u8>::new());
+        assert_eq!(pair_key(MailboxId(1), 2), [0, 0, 0, 1, 0, 0, 0, 2]);
+    }
+}

@@ -47,6 +47,7 @@ fn make_dir(dir: &Path) -> Result<(), StoreError> {
 
 /// Makes the folders, clears `tmp` and takes the lock, which lives as long as the file.
 pub(crate) fn prepare(dir: &Path) -> Result<File, StoreError> {
+    let is_new = !dir.exists();
     make_dir(dir)?;
     let lock = lock(dir)?;
     make_dir(&segments_path(dir))?;
@@ -57,6 +58,13 @@ pub(crate) fn prepare(dir: &Path) -> Result<File, StoreError> {
     }
     make_dir(&tmp)?;
     sync_dir(dir).map_err(|e| StoreError::Open(format!("{}: {e}", dir.display())))?;
+    if is_new {
+        let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // A sandbox may hide the parent; whoever set it up made the folder durable then.
+        if let Err(e) = sync_dir(parent) {
+            tracing::warn!(err = %e, "the name of the new data folder may not be durable yet");
+        }
+    }
     Ok(lock)
 }
 
