@@ -39,7 +39,7 @@ export interface Outbound {
 export interface OutboundChange {
   mode: 'direct' | 'smarthost'; host?: string; port?: number; tls?: Tls; user?: string | null; password?: string | null;
 }
-export interface OutboundTest { ok: boolean; stage: string; reason: string; detail: string }
+export interface OutboundTest { ok: boolean; stage: string; reason: string; detail: string; host?: string }
 
 export interface ClientServer { protocol: 'imap' | 'smtp'; host: string; port: number; security: 'tls' | 'starttls' }
 export interface ClientSettings {
