@@ -1,0 +1,128 @@
+// The administration: what an office admin does on the first day, then every room in every language.
+import { check, LANGUAGES } from './harness.mjs';
+import { DOMAIN } from './wizard.mjs';
+import { submit } from './submission.mjs';
+
+const ROOMS = ['', '/accounts', '/aliases', '/domains', '/queue', '/sending', '/network', '/log'];
+
+export async function administer(visitor, password) {
+  await domains(visitor);
+  await accounts(visitor);
+  await aliases(visitor);
+  await queue(visitor, password);
+  await log(visitor);
+  await everyRoom(visitor);
+}
+
+async function goodNews(visitor, part) {
+  await visitor.page.waitForFunction(
+    (text) => [...document.querySelectorAll('.notice.good')].some((n) => n.textContent?.includes(text)), part,
+  );
+}
+
+async function domains(visitor) {
+  const { page } = visitor;
+  await visitor.goto('/admin/domains');
+  visitor.expectRefusal(409, '/api/admin/domains');
+  await visitor.type('[data-test="domain-name"]', DOMAIN);
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-test="domain-name"][aria-invalid="true"]');
+  await visitor.type('[data-test="domain-name"]', 'second.test');
+  await page.keyboard.press('Enter');
+  await goodNews(visitor, 'second.test');
+  // The confirmation names the thing, and its first stop is the harmless answer.
+  await visitor.press('button[aria-label*="second.test"]');
+  await page.waitForSelector('dialog[open]');
+  check((await page.textContent('dialog h2'))?.includes('second.test'), 'the confirmation does not name the domain');
+  await visitor.look('admin-domain-delete');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('dialog[open]', { state: 'detached' });
+  await visitor.press('button[aria-label*="second.test"]');
+  await visitor.press('dialog button.danger');
+  await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 1);
+}
+
+async function accounts(visitor) {
+  const { page } = visitor;
+  await visitor.goto('/admin/accounts');
+  await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 3);
+  await visitor.type('[data-test="account-search"]', 'carl');
+  await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 1);
+  await page.keyboard.press('Control+A');
+  await page.keyboard.press('Delete');
+  await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 3);
+  await visitor.press('[data-test="account-add"]');
+  visitor.expectRefusal(409, '/api/admin/accounts');
+  await visitor.type('[data-test="new-address"]', `anna@${DOMAIN}`);
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-test="new-address"][aria-invalid="true"]');
+  await visitor.look('admin-account-new');
+  await visitor.type('[data-test="new-address"]', `dora@${DOMAIN}`);
+  await page.keyboard.press('Enter');
+  await goodNews(visitor, `dora@${DOMAIN}`);
+  await visitor.press(`[data-test="account-edit"][aria-label*="dora@${DOMAIN}"]`);
+  await visitor.type('[data-test="edit-name"]', 'Dora Winter');
+  await visitor.type('[data-test="edit-quota"]', '512');
+  await visitor.look('admin-account-edit');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.querySelector('table')?.textContent?.includes('Dora Winter'));
+  await visitor.press(`[data-test="account-edit"][aria-label*="dora@${DOMAIN}"]`);
+  await visitor.press('[data-test="account-delete"]');
+  await page.waitForFunction(() => document.querySelectorAll('dialog[open]').length === 2);
+  const title = await page.locator('dialog h2').last().textContent();
+  check(title?.includes(`dora@${DOMAIN}`), 'the confirmation does not name the mailbox');
+  await visitor.press('dialog button.danger.primary');
+  await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 3);
+}
+
+async function aliases(visitor) {
+  const { page } = visitor;
+  await visitor.goto('/admin/aliases');
+  await visitor.press('[data-test="alias-add"]');
+  await visitor.type('[data-test="alias-address"]', `info@${DOMAIN}`);
+  await visitor.tabTo('dialog textarea');
+  await page.keyboard.type(`anna@${DOMAIN}\nbo@${DOMAIN}`);
+  await visitor.press('[data-test="alias-save"]');
+  await page.waitForFunction((a) => document.querySelector('table')?.textContent?.includes(a), `info@${DOMAIN}`);
+}
+
+/** A message that cannot leave (nothing listens at the relay) shows up with its reason. */
+async function queue(visitor, password) {
+  const { page } = visitor;
+  await submit(visitor.baseUrl, `anna@${DOMAIN}`, password, 'somebody@example.net');
+  await visitor.goto('/admin/queue');
+  await visitor.press('[data-test="queue-details"]');
+  await page.waitForSelector('dialog[open]');
+  check((await page.textContent('dialog'))?.includes('somebody@example.net'), 'the details lack the recipient');
+  await visitor.look('admin-queue-details');
+  await page.keyboard.press('Escape');
+}
+
+async function log(visitor) {
+  const { page } = visitor;
+  await visitor.goto('/admin/log');
+  await page.waitForFunction(() => document.querySelectorAll('.log > div').length > 0);
+  await visitor.type('[data-test="log-filter"]', 'no line has this in it');
+  await page.waitForFunction(() => document.querySelectorAll('.log > div').length === 0);
+  await page.keyboard.press('Control+A');
+  await page.keyboard.press('Delete');
+  await visitor.press('[data-test="log-pause"]');
+}
+
+async function everyRoom(visitor) {
+  const { page } = visitor;
+  const own = visitor.language;
+  for (const language of LANGUAGES) {
+    await visitor.goto('/admin');
+    await page.selectOption('[data-test="language"]', language);
+    await page.waitForFunction((l) => document.documentElement.lang === l, language);
+    visitor.language = `${own}-in-${language}`;
+    for (const room of ROOMS) {
+      await visitor.goto(`/admin${room}`);
+      await page.waitForFunction(() => document.querySelector('main .card'));
+      await visitor.look(`admin${room.replace('/', '-')}`);
+    }
+  }
+  visitor.language = own;
+  await page.selectOption('[data-test="language"]', own);
+}
