@@ -255,7 +255,7 @@ impl Session {
             [only] => Some(&only.address),
             _ => None,
         };
-        let tls = self.conn.tls_description();
+        let tls = self.conn.tls_description().map(|names| tls_names(&names));
         let id = self.transaction_id();
         let received = Received {
             hello: self.hello.as_ref().map_or("unknown", |hello| hello.name.as_str()),
@@ -361,6 +361,11 @@ impl Session {
             "message refused"
         );
     }
+}
+
+/// rustls' names in the form in which the registries write them.
+fn tls_names(names: &str) -> String {
+    names.replace("TLSv1_", "TLSv1.").replace("TLS13_", "TLS_")
 }
 
 /// RFC 6531 §3.7.3: an address beyond ASCII stands in a trace field only if the message may hold it.

@@ -55,7 +55,10 @@ impl Head {
                 completion.emit(&held, &mut out);
             }
         }
-        if !held.is_empty() && !held.starts_with(b"\r\n") && field_name(&held).is_none() {
+        if is_mbox_line(&held) {
+            // Programs that copy from an mbox leave its line on top; the header goes on behind it.
+            out.extend_from_slice(b"X-Mailbox-Line: ");
+        } else if !held.is_empty() && !held.starts_with(b"\r\n") && field_name(&held).is_none() {
             out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(&held);
@@ -72,7 +75,9 @@ impl Head {
         ended
             || self.held.len() >= HELD_HEADER_MAX
             || self.held.starts_with(b"\r\n")
-            || field_name(&self.held).is_none() && self.held.contains(&b'\n')
+            || field_name(&self.held).is_none()
+                && !is_mbox_line(&self.held)
+                && self.held.contains(&b'\n')
     }
 }
 
@@ -93,6 +98,11 @@ impl Completion {
             out.extend_from_slice(format!("Message-ID: <{}>\r\n", self.message_id).as_bytes());
         }
     }
+}
+
+/// The line that stands before each message in an mbox (RFC 4155).
+fn is_mbox_line(header: &[u8]) -> bool {
+    header.starts_with(b"From ") || header.starts_with(b">From ")
 }
 
 /// The lines of a header section, up to the empty one.
@@ -140,6 +150,7 @@ mod tests {
             ("body\r\n", "\r\nbody\r\n"),
             ("two words: x\r\n", "\r\ntwo words: x\r\n"),
             ("body", "\r\nbody"),
+            ("From a Mon\r\nSubject: x\r\n", "X-Mailbox-Line: From a Mon\r\nSubject: x\r\n"),
         ] {
             assert_eq!(pass(message, None), passed);
         }
@@ -163,9 +174,12 @@ mod tests {
             ("From: f\r\n x\r\nDate: d\r\n\r\n", id.to_owned()),
             ("\r\nbody\r\n", format!("{date}{from}{id}")),
             ("Subject: no body", format!("{date}{from}{id}")),
+            ("From: f\r\nDATE:d\r\n\r\n", id.to_owned()),
         ] {
             assert_eq!(pass(message, Some(&completion)), format!("{added}{message}"));
         }
+        let mbox = "From a Mon\r\nDate: d\r\nFrom: f\r\nMessage-ID: i\r\n\r\n";
+        assert_eq!(pass(mbox, Some(&completion)), format!("X-Mailbox-Line: {mbox}"));
         let long = format!("X: {}\r\n\r\n", "y".repeat(HELD_HEADER_MAX));
         assert_eq!(pass(&long, Some(&completion)), long);
     }
