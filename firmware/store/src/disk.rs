@@ -59,7 +59,8 @@ pub(crate) fn prepare(dir: &Path) -> Result<File, StoreError> {
     make_dir(&tmp)?;
     sync_dir(dir).map_err(|e| StoreError::Open(format!("{}: {e}", dir.display())))?;
     if is_new {
-        let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent =
+            dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         // A sandbox may hide the parent; whoever set it up made the folder durable then.
         if let Err(e) = sync_dir(parent) {
             tracing::warn!(err = %e, "the name of the new data folder may not be durable yet");
