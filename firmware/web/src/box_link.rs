@@ -1,7 +1,8 @@
 //! The daemon's end of the link to PID 1: one request at a time, one reply each.
 //!
 //! A link that failed in the middle of an exchange is given up: a late reply would be taken for the next
-//! one's. Limits: [`LINE_MAX`] bytes a line, 30 seconds a reply.
+//! one's. An exchange goes to its end in a task of its own: a browser that goes away must not cost the link.
+//! Limits: [`LINE_MAX`] bytes a line, 30 seconds a reply.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,13 +56,17 @@ impl BoxLink {
     pub async fn ask(&self, request: &Request) -> Result<Reply, LinkError> {
         let mut line = serde_json::to_vec(request).map_err(LinkError::Garbled)?;
         line.push(b'\n');
-        let mut guard = self.stream.lock().await;
-        // Taken out while in use: an exchange that is dropped half way leaves no link behind.
-        let mut stream = guard.take().ok_or(LinkError::Lost)?;
-        let exchange = tokio::time::timeout(REPLY_TIMEOUT, exchange(&mut stream, &line)).await;
-        let answer = exchange.map_err(|_| LinkError::Timeout)??;
-        *guard = Some(stream);
-        serde_json::from_slice(&answer).map_err(LinkError::Garbled)
+        let link = self.stream.clone();
+        let exchange = async move {
+            let mut guard = link.lock().await;
+            let mut stream = guard.take().ok_or(LinkError::Lost)?;
+            let answer = tokio::time::timeout(REPLY_TIMEOUT, exchange(&mut stream, &line)).await;
+            let answer = answer.map_err(|_| LinkError::Timeout)??;
+            *guard = Some(stream);
+            Ok(answer)
+        };
+        let answer = tokio::spawn(exchange).await.map_err(|_| LinkError::Lost)?;
+        serde_json::from_slice(&answer?).map_err(LinkError::Garbled)
     }
 
     /// Asks for something to be done.
@@ -129,5 +134,27 @@ mod tests {
         assert!(matches!(link.ask(&Request::Status).await, Err(LinkError::Garbled(_))));
         assert!(matches!(link.ask(&Request::Status).await, Err(LinkError::Lost)), "half a line");
         assert!(matches!(link.ask(&Request::Status).await, Err(LinkError::Lost)), "for good");
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_leaves_the_link_whole() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let link = BoxLink::new(ours);
+        let impatient = {
+            let link = link.clone();
+            tokio::spawn(async move { link.status().await })
+        };
+        let mut theirs = BufReader::new(theirs);
+        let mut line = String::new();
+        theirs.read_line(&mut line).await.unwrap();
+        impatient.abort();
+        assert!(impatient.await.unwrap_err().is_cancelled());
+        theirs.write_all(b"{\"is\":\"failed\",\"reason\":\"to the first\"}\n").await.unwrap();
+        let next = tokio::spawn(async move { link.request(&Request::Alive).await });
+        line.clear();
+        theirs.read_line(&mut line).await.unwrap();
+        assert!(line.contains("alive"), "{line}");
+        theirs.write_all(b"{\"is\":\"done\"}\n").await.unwrap();
+        assert!(next.await.unwrap().is_ok(), "gets its own reply");
     }
 }

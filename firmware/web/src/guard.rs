@@ -144,10 +144,27 @@ pub(crate) async fn check(
         Ok(None) => {}
         Err(refusal) => return refusal.into_response(),
     }
-    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+    // What changes something goes to its end in a task of its own: a browser that goes away in the middle
+    // must not leave a list half done.
+    let answering = if is_safe(request.method()) {
+        tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await
+    } else {
+        let act = tokio::spawn(next.run(request));
+        let act = async { act.await.unwrap_or_else(|_| internal().into_response()) };
+        tokio::time::timeout(REQUEST_TIMEOUT, act).await
+    };
+    match answering {
         Ok(response) => response,
         Err(_) => ApiError::new(StatusCode::REQUEST_TIMEOUT, "timeout").into_response(),
     }
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn internal() -> ApiError {
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal")
 }
 
 fn admit(web: &Web, access: Access, request: &Request) -> Result<Option<Identity>, ApiError> {
@@ -177,7 +194,7 @@ fn admit(web: &Web, access: Access, request: &Request) -> Result<Option<Identity
 /// (`Sec-Fetch-Site`, or `Origin` where it is old) and a page cannot forge it; a client that is no browser
 /// says nothing and has no cookie of a person's browser.
 fn is_same_origin(request: &Request) -> bool {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
+    if is_safe(request.method()) {
         return true;
     }
     let headers = request.headers();

@@ -161,8 +161,9 @@ impl Web {
         }
     }
 
-    /// Tells PID 1 the box's name and what its console shows; at the start, and when one of them changed.
-    /// Does nothing outside the appliance.
+    /// Tells PID 1 the box's name, what its console shows and, where PID 1 has another one (a provisioning
+    /// file named it), the network; at the start, and when one of them changed. Does nothing outside the
+    /// appliance.
     pub async fn introduce(&self) {
         let Some(link) = self.link() else { return };
         let settings = self.settings();
@@ -172,9 +173,17 @@ impl Web {
             host_name: self.ctx().hostname(),
         };
         let name = console.host_name.clone();
-        for request in [Request::SetHostName { name }, Request::SetConsole { console }] {
+        let mut requests = vec![Request::SetHostName { name }, Request::SetConsole { console }];
+        match link.status().await {
+            Ok(status) if status.network != settings.network => {
+                requests.push(Request::SetNetwork { network: settings.network.clone() });
+            }
+            Ok(_) => {}
+            Err(err) => tracing::warn!(%err, "PID 1 does not tell its network"),
+        }
+        for request in requests {
             if let Err(err) = link.request(&request).await {
-                tracing::warn!(%err, "PID 1 was not told the box's name");
+                tracing::warn!(%err, "PID 1 was not told what it should know");
             }
         }
     }

@@ -210,4 +210,11 @@ async fn on_the_appliance_pid_1_is_asked() {
     }
     assert!(orders.contains(r#"{"do":"set-host-name","name":"mail.office.test"}"#), "{orders}");
     assert!(orders.contains(&format!("\"setup_code\":\"{}\"", office.code)), "{orders}");
+    // This PID 1 stays with DHCP whatever it is told: at the next start it is told again.
+    office.web.introduce().await;
+    let mut told = String::new();
+    while let Ok(line) = heard.try_recv() {
+        told.push_str(&line);
+    }
+    assert!(told.contains(r#""do":"set-network","network":{"mode":"static""#), "{told}");
 }
