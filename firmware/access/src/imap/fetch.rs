@@ -147,7 +147,7 @@ impl Session {
         shows_flags: bool,
     ) -> Result<bool, Fail> {
         let store = self.store();
-        let prepared = match prepare(&store, row, plan) {
+        let Prepared { pieces, mut first } = match prepare(&store, row, plan) {
             Ok(prepared) => prepared,
             Err(err) => {
                 let session = self.conn.session();
@@ -156,7 +156,7 @@ impl Session {
             }
         };
         self.conn.write(format!("* {seq} FETCH (").as_bytes());
-        for (n, (label, content)) in prepared.into_iter().enumerate() {
+        for (n, (label, content)) in pieces.into_iter().enumerate() {
             if n > 0 {
                 self.conn.write(b" ");
             }
@@ -170,7 +170,15 @@ impl Session {
                 }
                 Piece::Section(Content::Range { start, end }) => {
                     self.conn.write(format!(" {{{}}}\r\n", end - start).as_bytes());
-                    self.send_range(&store, row, start, end).await?;
+                    let from = match first.take_if(|read| read.0 == n) {
+                        Some((_, piece)) => {
+                            self.conn.write_content(&piece);
+                            self.flush_if_full().await?;
+                            start + piece.len() as u64
+                        }
+                        None => start,
+                    };
+                    self.send_range(&store, row, from, end).await?;
                 }
             }
         }
@@ -225,11 +233,20 @@ enum Piece {
     Section(Content),
 }
 
+/// All items of a message.
+struct Prepared {
+    pieces: Vec<(Vec<u8>, Piece)>,
+    /// The first bytes of the first range, with its place in `pieces`: a damaged message shows itself
+    /// there, and the store unpacks it only once.
+    first: Option<(usize, Vec<u8>)>,
+}
+
 /// Makes all items of a message ready, so that nothing is written of one that cannot be read.
-fn prepare(store: &Store, row: &Row, plan: &Plan) -> Result<Vec<(Vec<u8>, Piece)>, StoreError> {
+fn prepare(store: &Store, row: &Row, plan: &Plan) -> Result<Prepared, StoreError> {
     let mut structure = None;
     let mut texts = None;
-    let mut prepared = Vec::with_capacity(plan.items.len());
+    let mut first = None;
+    let mut pieces = Vec::with_capacity(plan.items.len());
     for item in &plan.items {
         let text = match item {
             FetchItem::Uid => format!("UID {}", row.uid).into_bytes(),
@@ -256,19 +273,20 @@ fn prepare(store: &Store, row: &Row, plan: &Plan) -> Result<Vec<(Vec<u8>, Piece)
             }
             FetchItem::Section(wanted) => {
                 let content = section::open(store, row, &mut structure, wanted)?;
-                // A damaged message shows itself in its first piece.
                 if let Content::Range { start, end } = &content
+                    && first.is_none()
                     && *start < *end
                 {
-                    store.read(&row.blob, *start, 1)?;
+                    let piece = store.read(&row.blob, *start, piece_len(*start, *end))?;
+                    first = Some((pieces.len(), piece));
                 }
-                prepared.push((wanted.label.clone().into_bytes(), Piece::Section(content)));
+                pieces.push((wanted.label.clone().into_bytes(), Piece::Section(content)));
                 continue;
             }
         };
-        prepared.push((text, Piece::Said));
+        pieces.push((text, Piece::Said));
     }
     // Tells the numbers apart in answers that clients read by UID only.
     debug_assert!(plan.numbers == Numbers::Sequence || plan.items.contains(&FetchItem::Uid));
-    Ok(prepared)
+    Ok(Prepared { pieces, first })
 }

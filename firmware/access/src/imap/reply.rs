@@ -92,6 +92,7 @@ fn no_text(err: &StoreError) -> &'static str {
         StoreError::BadName => "[CANNOT] This is not a valid mailbox name",
         StoreError::HasChildren => "[HASCHILDREN] The mailbox has children",
         StoreError::InUse => "[INUSE] The mailbox is in use",
+        StoreError::LimitReached(_) => "[LIMIT] No more of these can be kept",
         StoreError::NoSuchAccount => "[UNAVAILABLE] The account is gone",
         other => match other.kind() {
             Kind::Temporary => "[UNAVAILABLE] Not possible now, try again later",
