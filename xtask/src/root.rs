@@ -59,6 +59,7 @@ impl Tree {
             tree.firmware(apt, files)?;
         }
         tree.board_files(place, board)?;
+        tree.licenses(place, apt)?;
         let release = format!(
             "VERSION={}\nBOARD={}\nBUILT={}\nKERNEL={}\n",
             place.version(),
@@ -154,6 +155,22 @@ impl Tree {
         for name in [format!("{}.toml", board.name), "tier-1g.toml".into(), "tier-4g.toml".into()] {
             let bytes = fs::read(place.root.join("board").join(&name))?;
             self.file(&format!("etc/postroom/board/{name}"), bytes, 0o644);
+        }
+        Ok(())
+    }
+
+    /// Whoever hands an image on hands the licenses on: they are in it.
+    fn licenses(&mut self, place: &Place, apt: &Apt) -> Result<()> {
+        for name in ["LICENSE-APACHE", "LICENSE-MIT", "NOTICE"] {
+            let bytes = fs::read(place.root.join(name))?;
+            self.file(&format!("usr/share/licenses/postroom/{name}"), bytes, 0o644);
+        }
+        for package in apt.packages() {
+            let name = &package.name;
+            // A package built from the same source as another points to that one's text.
+            if let Ok(text) = resolve(&package.root, &format!("usr/share/doc/{name}/copyright")) {
+                self.file(&format!("usr/share/licenses/debian/{name}"), fs::read(text)?, 0o644);
+            }
         }
         Ok(())
     }
