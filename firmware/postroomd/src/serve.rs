@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use base::box_link::Request;
 use base::{Clock, SystemClock, TierBudget};
 use delivery::Delivery;
@@ -88,15 +88,28 @@ async fn serve(
 
     let servers = start(sockets, &ctx, &delivery, ring, args)?;
     say(&ready_line(&ctx, args));
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
-        () = shutdown.cancelled() => {}
-    }
+    let ended_well = tokio::select! {
+        _ = terminate.recv() => {
+            tracing::info!("SIGTERM: stopping");
+            true
+        }
+        _ = interrupt.recv() => {
+            tracing::info!("SIGINT: stopping");
+            true
+        }
+        // Who supervises us starts us again; the store then opens at its last good commit.
+        () = store.failed() => {
+            tracing::error!("the store failed: stopping");
+            false
+        }
+        () = shutdown.cancelled() => false,
+    };
     shutdown.cancel();
     stop(servers, &ctx).await;
     drop((ctx, delivery));
-    store.close().await.context("closing the store")
+    store.close().await.context("closing the store")?;
+    ensure!(ended_well, "the daemon could not go on");
+    Ok(())
 }
 
 fn open_store(args: &ServeArgs, budget: &TierBudget, clock: &Arc<dyn Clock>) -> Result<Store> {
