@@ -46,7 +46,11 @@ impl Session {
                     break;
                 }
                 () = changed(&mut watch) => Box::pin(self.tell_news(true)).await?,
-                () = tokio::time::sleep(STILL_HERE) => self.conn.write(b"* OK Still here\r\n"),
+                // A hint may be lost, a mailbox deleted: the tick looks too.
+                () = tokio::time::sleep(STILL_HERE) => {
+                    Box::pin(self.tell_news(true)).await?;
+                    self.conn.write(b"* OK Still here\r\n");
+                }
             }
             self.conn.flush().await?;
         }
