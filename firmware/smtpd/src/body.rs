@@ -8,13 +8,16 @@ use base::Address;
 use delivery::AcceptedMessage;
 use session::ConnError;
 use smtp::{ChunkCheck, DataReader, Fault, Protocol, Received, Reply, State};
-use store::{Staging, StoreError};
+use store::{Staging, Store, StoreError};
 use tokio::time::{Instant, timeout_at};
 
 use crate::head::{Completion, Head};
 use crate::session::{Next, Session};
 use crate::transaction::Transaction;
 use crate::{Role, limits, replies};
+
+/// After so many bytes of a message the free space is looked at again.
+const DISK_CHECK_BYTES: u64 = 1024 * 1024;
 
 /// A message on its way into the staging.
 pub(crate) struct Incoming {
@@ -33,8 +36,14 @@ pub(crate) struct Incoming {
 
 impl Incoming {
     /// Takes the next bytes of the message.
-    fn push(&mut self, bytes: &[u8]) {
+    fn push(&mut self, bytes: &[u8], store: &Store) {
+        let before = self.size;
         self.size = self.size.saturating_add(bytes.len() as u64);
+        // Many large messages at once may fill the disk long before one of them is whole.
+        let is_at_mark = before / DISK_CHECK_BYTES != self.size / DISK_CHECK_BYTES;
+        if is_at_mark && store.disk_is_low() {
+            self.refuse(replies::DISK_FULL);
+        }
         if self.staging.is_some() {
             let passed = self.head.push(bytes);
             self.write(&passed);
@@ -146,7 +155,7 @@ impl Session {
             let progress = reader.push(bytes, &mut out);
             self.conn.consume(progress.consumed);
             incoming.pace.count(progress.consumed);
-            incoming.push(&out);
+            incoming.push(&out, &self.conn.ctx().store);
             match progress.state {
                 State::End => break Reading::Whole,
                 State::LookAlike => break Reading::LookAlike,
@@ -226,13 +235,13 @@ impl Session {
             let fill = timeout_at(pace.span_ends, self.conn.fill()).await;
             let bytes = fill.unwrap_or(Err(ConnError::TimedOut))?;
             let take = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-            let bytes = bytes.get(..take).unwrap_or_default();
-            if bytes.is_empty() {
+            if take == 0 {
                 return Err(ConnError::Closed);
             }
             if let Some(incoming) = incoming.as_deref_mut() {
+                let bytes = self.conn.buffered().get(..take).unwrap_or_default();
                 incoming.check.push(bytes);
-                incoming.push(bytes);
+                incoming.push(bytes, &self.conn.ctx().store);
             }
             self.conn.consume(take);
             pace.count(take);
