@@ -34,7 +34,7 @@ pub(crate) const DAEMON_TOOLS: &[Need] =
 /// What starting the emulated box takes.
 pub(crate) const QEMU: &[Need] = &[
     Need { file: "/usr/bin/qemu-system-x86_64", package: "qemu-system-x86" },
-    Need { file: "/usr/share/OVMF/OVMF_CODE.fd", package: "ovmf" },
+    Need { file: "/usr/share/OVMF/OVMF_CODE_4M.fd", package: "ovmf" },
 ];
 
 /// Installs the packages whose files are missing, after saying which.

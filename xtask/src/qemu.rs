@@ -155,6 +155,12 @@ impl Machine {
         }
     }
 
+    /// Whether QEMU has ended, by itself or because the box switched itself off.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        lock(&self.console.0).is_closed
+    }
+
     /// Pulls the plug: nothing that was not on the disk survives.
     ///
     /// # Errors

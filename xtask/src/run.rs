@@ -84,7 +84,7 @@ pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
     )?;
     let ready = machine.wait_for("READY https://", READY_MAX)?;
     let port = machine.port(443).context("board/qemu.toml forwards no port to 443")?;
-    wait_for_https(port)?;
+    wait_for_https(&machine, port)?;
     println!("\nWizard: https://127.0.0.1:{port}/  {}\n", setup_code(&ready));
     machine.wait()
 }
@@ -120,10 +120,10 @@ fn setup_code(ready: &str) -> String {
 
 /// QEMU accepts connections before the box listens, so only an answer counts: a TLS server
 /// answers plain text with an alert.
-fn wait_for_https(port: u16) -> Result<()> {
+fn wait_for_https(machine: &Machine, port: u16) -> Result<()> {
     let deadline = Instant::now() + ANSWER_MAX;
     let (_keep, pause) = mpsc::channel::<()>();
-    while Instant::now() < deadline {
+    while Instant::now() < deadline && !machine.has_ended() {
         if answers(port).unwrap_or(false) {
             return Ok(());
         }
