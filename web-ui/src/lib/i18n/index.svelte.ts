@@ -115,6 +115,11 @@ export function formatDateTime(when: string | number | Date): string {
   return new Intl.DateTimeFormat(current.language, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(when));
 }
 
+/** Time of day in the zone of who looks, to the second. */
+export function formatTime(when: string): string {
+  return new Intl.DateTimeFormat(current.language, { timeStyle: 'medium' }).format(new Date(when));
+}
+
 /** "3 days 4 hours" out of seconds, the two largest units. */
 export function formatDuration(seconds: number): string {
   const parts: string[] = [];
