@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod boot;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod interop;
 #[cfg(test)]
 mod kill9;

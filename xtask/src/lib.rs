@@ -19,6 +19,7 @@ mod bench;
 mod bios_boot;
 pub mod board;
 mod bom;
+mod browser;
 mod buildroot;
 mod check;
 mod clean;

@@ -5,7 +5,7 @@
 
 use crate::place::Place;
 use crate::suite::{Suite, count_tests, tests_command};
-use crate::{check, daemon, host, image, interop};
+use crate::{browser, check, daemon, host, image, interop};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
@@ -66,6 +66,9 @@ fn shipped(place: &Place, suite: &mut Suite, wants_image: bool) {
             let mut command = command(place, &daemon);
             // Emulated boxes and browsers side by side would only slow each other down.
             command.args([area, "--test-threads=1"]);
+            if name == "browser" {
+                command.env("PATH", browser::prepare(place)?);
+            }
             if name == "interop" {
                 command.env("POSTROOM_PYTHON", interop::prepare(place)?);
             }

@@ -3,6 +3,7 @@
 use crate::place::Place;
 use crate::{node, say};
 use anyhow::Result;
+use std::ffi::OsString;
 use xshell::cmd;
 
 /// Builds the UI. While there is none yet, says so: the daemon then answers with a plain page.
@@ -25,21 +26,26 @@ pub(crate) fn npm(place: &Place, script: &str) -> Result<()> {
 
 /// Brings Node and the UI's packages. Answers whether there is a UI.
 pub(crate) fn prepare(place: &Place) -> Result<bool> {
-    let dir = place.root.join("web-ui");
-    if !dir.join("package.json").exists() {
+    if !place.root.join("web-ui/package.json").exists() {
         say::note("there is no web-ui/package.json: the daemon is built without the web UI");
         return Ok(false);
     }
-    let path = node::path(place)?;
+    install(place, "web-ui", &node::path(place)?)?;
+    Ok(true)
+}
+
+/// Brings the packages of a folder's lock file, unless they are there.
+pub(crate) fn install(place: &Place, folder: &str, path: &OsString) -> Result<()> {
+    let dir = place.root.join(folder);
     let lock = std::fs::read(dir.join("package-lock.json"))?;
     let stamp = dir.join("node_modules/.postroom-lock");
     let fresh = blake3::hash(&lock).to_hex().to_string();
     if std::fs::read_to_string(&stamp).ok().as_deref() != Some(fresh.as_str()) {
-        say::step("installing the web UI's packages (npm ci)");
+        say::step(&format!("installing the npm packages of {folder} (npm ci)"));
         let shell = place.shell()?;
-        shell.change_dir("web-ui");
+        shell.change_dir(folder);
         cmd!(shell, "npm ci --no-audit --no-fund").env("PATH", path).quiet().run()?;
         std::fs::write(&stamp, fresh)?;
     }
-    Ok(true)
+    Ok(())
 }
