@@ -15,6 +15,8 @@ define POSTROOMD_INSTALL_TARGET_CMDS
 	test -n "$(POSTROOM_DAEMON)" || { echo "POSTROOM_DAEMON does not name the daemon"; exit 1; }
 	$(INSTALL) -D -m 0755 $(POSTROOM_DAEMON) $(TARGET_DIR)/sbin/postroomd
 	ln -sf postroomd $(TARGET_DIR)/sbin/init
+	mkdir -p $(TARGET_DIR)/boot
+	ln -sf bzImage $(TARGET_DIR)/boot/vmlinuz
 	mkdir -p $(TARGET_DIR)/data $(TARGET_DIR)/boot/esp $(TARGET_DIR)/etc/postroom/board
 	$(INSTALL) -m 0644 $(@D)/board/*.toml $(TARGET_DIR)/etc/postroom/board/
 	printf 'VERSION=%s\nBOARD=generic-x86-64\nBUILT=%s\nKERNEL=%s\n' \
