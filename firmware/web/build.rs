@@ -11,15 +11,10 @@ fn main() -> io::Result<()> {
     let ui = Path::new(UI);
     let dist = ui.join("dist");
     let built = dist.join("index.html").is_file();
-    // A path that does not exist would run this at every build: watch what there is.
-    let watched = [dist.as_path(), ui, Path::new("../..")];
-    if let Some(there) = watched.into_iter().find(|path| path.exists()) {
-        if there == Path::new("../..") {
-            println!("cargo:rerun-if-changed=build.rs");
-        } else {
-            println!("cargo:rerun-if-changed={}", there.display());
-        }
-    }
+    // Until the UI is built, its folder is watched for the build to appear.
+    let watched = if built { dist.as_path() } else { ui };
+    println!("cargo:rerun-if-changed={}", watched.display());
+    println!("cargo:rerun-if-changed=build.rs");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
     let mut files = Vec::new();
     if built {

@@ -9,9 +9,12 @@ use axum::http::{StatusCode, header};
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
+use crate::guard::Identity;
 
 /// Largest body, bytes.
-pub(crate) const BODY_MAX: usize = 1024 * 1024;
+const BODY_MAX: usize = 1024 * 1024;
+/// Largest body of somebody who is not known: a login or a code. Ten thousand strangers cost 160 MB at most.
+const STRANGERS_BODY_MAX: usize = 16 * 1024;
 /// A body must be here within this time.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -29,7 +32,9 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
         if !kind.eq_ignore_ascii_case("application/json") {
             return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json"));
         }
-        let reading = axum::body::to_bytes(request.into_body(), BODY_MAX);
+        let is_known = request.extensions().get::<Identity>().is_some();
+        let max = if is_known { BODY_MAX } else { STRANGERS_BODY_MAX };
+        let reading = axum::body::to_bytes(request.into_body(), max);
         let bytes = match tokio::time::timeout(BODY_TIMEOUT, reading).await {
             Ok(Ok(bytes)) => bytes,
             Ok(Err(_)) => return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large")),

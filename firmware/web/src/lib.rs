@@ -4,8 +4,8 @@
 //! the same things from a file). Never here: mail protocols, a decision about a message, a file of the data
 //! directory; every change is an act of `store`.
 //!
-//! Limits: connections by the tier budget; 1 MB a request body, 32 KB a head, 64 header fields; sessions by the
-//! budget; a request is answered within two minutes, a body must come within 30 s. `openapi.yaml` beside this
+//! Limits: connections by the tier budget; a request body of 1 MB, of strangers 16 KB; 32 KB a head, 64 header
+//! fields; sessions by the budget; a request is answered within two minutes, a body must come within 30 s. `openapi.yaml` beside this
 //! crate is the contract; a test holds the routes against it.
 //!
 //! HTTP: RFC 9110, RFC 9112, RFC 9113. Cookies: RFC 6265bis (`__Host-` prefix).

@@ -42,6 +42,8 @@ const HEAD_MAX: usize = 32 * 1024;
 const FIELDS_MAX: usize = 64;
 /// Requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 32;
+/// Bytes that a client of HTTP/2 may send ahead; the least the protocol allows (RFC 9113 §6.9.2).
+const H2_WINDOW: u32 = 65_535;
 /// Connections that may be told 503 over TLS at once.
 const SPARE_PLACES: usize = 16;
 
@@ -192,8 +194,11 @@ fn limits() -> Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
+        // hyper's own windows let every client leave a megabyte with us.
+        .initial_stream_window_size(H2_WINDOW)
+        .initial_connection_window_size(H2_WINDOW)
         .max_header_list_size(u32::try_from(HEAD_MAX).unwrap_or(u32::MAX))
-        .max_send_buf_size(64 * 1024)
+        .max_send_buf_size(32 * 1024)
         .keep_alive_interval(Duration::from_secs(60))
         .keep_alive_timeout(Duration::from_secs(20));
     builder

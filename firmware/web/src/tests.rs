@@ -4,5 +4,6 @@ mod admin;
 mod contract;
 mod office;
 mod provision;
+mod server;
 mod setup;
 mod sign_in;

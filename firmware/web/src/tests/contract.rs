@@ -156,6 +156,9 @@ async fn answers_are_armored_and_wrong_ones_have_the_one_shape() {
     assert_eq!(unknown.error(), (400, "bad-request"));
     let huge = admin.post(path, json!({ "name": "x".repeat(1024 * 1024) })).await;
     assert_eq!(huge.error(), (413, "too-large"));
+    let login = json!({ "login": "anna", "password": "x".repeat(20_000) });
+    let stranger = office.browser().post("/api/session", login).await;
+    assert_eq!(stranger.error(), (413, "too-large"), "strangers get less");
     assert_eq!(admin.get("/api/admin/accounts?limit=x").await.error(), (400, "bad-request"));
     assert_eq!(admin.get("/api/admin/accounts/x").await.error(), (404, "not-found"));
 }

@@ -42,9 +42,13 @@ impl Office {
     }
 
     pub(super) async fn with_link(link: Option<BoxLink>) -> Self {
+        Self::with(link, TierBudget::of(Tier::OneGb)).await
+    }
+
+    pub(super) async fn with(link: Option<BoxLink>, budget: TierBudget) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(SystemClock);
-        let budget = Arc::new(TierBudget::of(Tier::OneGb));
+        let budget = Arc::new(budget);
         let options = Options {
             dir: dir.path().to_owned(),
             cache_bytes: 1024 * 1024,
