@@ -133,6 +133,7 @@ fn a_disk_that_is_too_small_is_told() {
     let mut rig = Rig::new(&image, |board| board.disk_mb = bytes.div_ceil(1 << 20) + 16).unwrap();
     let line = rig.boot_until("too small", BOOT_MAX).unwrap();
     assert!(line.contains("1 GB"), "says what is needed: {line}");
+    rig.wait_for("Press the power button").unwrap();
     rig.power_off().unwrap();
 }
 

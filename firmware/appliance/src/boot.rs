@@ -210,11 +210,13 @@ fn start_network(log: &Log, machine: &Machine) -> Result<(), String> {
 /// Shows why the box can not run and waits for the power button or Ctrl-Alt-Del.
 pub(crate) fn halted(log: &Log, halt: &Halt) -> ! {
     log.say(&format!("stopped: {}", halt.0));
-    log.show(&console::render_halt(&root::image_version(), &halt.0));
     if let Err(err) = rustix::system::reboot(RebootCommand::CadOff) {
         log.say(&format!("Ctrl-Alt-Del restarts at once: {err}"));
     }
-    let end = match Events::open() {
+    let events = Events::open();
+    // Only now: what the screen promises works.
+    log.show(&console::render_halt(&root::image_version(), &halt.0));
+    let end = match events {
         Ok(mut events) => loop {
             if let Some(end) = events.wait(&[], None).end {
                 break end;

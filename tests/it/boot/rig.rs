@@ -99,6 +99,11 @@ impl Rig {
         Ok(Boot { setup_code })
     }
 
+    /// Waits until `text` stands on the console.
+    pub(super) fn wait_for(&self, text: &str) -> Result<String> {
+        self.machine()?.wait_for(text, BOOT_MAX)
+    }
+
     /// Pulls the plug.
     pub(super) fn power_cut(&mut self) -> Result<()> {
         self.machine.take().context("the box is off")?.power_cut()
