@@ -125,7 +125,8 @@ impl Supervisor {
 
     fn start(&mut self) {
         self.machine.change(|facts| facts.daemon = Daemon::Starting);
-        match Child::start(&self.listeners, self.provision) {
+        let started = Events::unblocked(|| Child::start(&self.listeners, self.provision));
+        match started.and_then(|child| child) {
             Ok(child) => self.child = Some(child),
             Err(err) => {
                 self.log.say(&format!("the daemon can not be started: {err}"));
@@ -164,12 +165,34 @@ impl Supervisor {
         let rss = self.child.as_ref().map(Child::resident_kb).unwrap_or_default();
         self.log.say(&format!("READY after {at} ms, the daemon has {rss} KB resident"));
         let is_first = !std::mem::replace(&mut self.has_served, true);
+        if is_first {
+            self.check_root();
+        }
         self.machine.change(|facts| {
             facts.daemon = Daemon::Ready;
             if is_first {
                 facts.status.boot_phases.push(("ready".to_owned(), at));
             }
         });
+    }
+
+    /// Reads the system's files whole, beside the daemon's work; a damaged one is told.
+    fn check_root(&self) {
+        let (log, machine) = (self.log.clone(), self.machine.clone());
+        let spawned = std::thread::Builder::new().name("root".to_owned()).spawn(move || {
+            match crate::root::check_content() {
+                Ok(found) => log.note(&format!("root: {found}")),
+                Err(err) => {
+                    log.say(&format!("root: the system on the disk is damaged: {err}"));
+                    machine.change(|facts| {
+                        "The disk is damaged: see the log".clone_into(&mut facts.notice);
+                    });
+                }
+            }
+        });
+        if let Err(err) = spawned {
+            self.log.say(&format!("root: not read whole: {err}"));
+        }
     }
 
     /// Takes the dead: the daemon's end is news, everything else only has to go.

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, poll};
 
@@ -26,8 +26,8 @@ pub(crate) struct Happened {
 }
 
 impl Events {
-    /// Opens them. To be called on the main thread before the daemon is started: the mask is reset
-    /// in what is started later, and other threads need no signal.
+    /// Opens them. To be called on the main thread, after the other threads were started: they need
+    /// no signal.
     pub(crate) fn open() -> io::Result<Self> {
         let mut set = SigSet::empty();
         for signal in [Signal::SIGCHLD, Signal::SIGINT, Signal::SIGTERM, Signal::SIGPWR] {
@@ -36,6 +36,15 @@ impl Events {
         set.thread_block()?;
         let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         Ok(Self { signals, buttons: button::open_all() })
+    }
+
+    /// Does `work` with no signal blocked: what is started inherits the mask, and a daemon that
+    /// blocks SIGTERM can not be stopped.
+    pub(crate) fn unblocked<T>(work: impl FnOnce() -> T) -> io::Result<T> {
+        let blocked = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+        let result = work();
+        blocked.thread_set_mask()?;
+        Ok(result)
     }
 
     /// Waits until something happens or `ms` are over.
@@ -65,5 +74,27 @@ impl Events {
             happened.end = Some(End::PowerOff);
         }
         happened
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn what_is_started_can_be_stopped() {
+        // On a thread of its own: the mask of the test's thread stays.
+        let stopped = std::thread::spawn(|| {
+            let _events = Events::open().unwrap();
+            let mut child =
+                Events::unblocked(|| Command::new("sleep").arg("1000").spawn()).unwrap().unwrap();
+            let pid = rustix::process::Pid::from_child(&child);
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+            child.wait().unwrap()
+        });
+        use std::os::unix::process::ExitStatusExt as _;
+        assert_eq!(stopped.join().unwrap().signal(), Some(15));
     }
 }
