@@ -1,5 +1,7 @@
 //! Applying a provisioning file to the store.
 
+use std::collections::BTreeSet;
+
 use base::{Address, DomainName};
 use session::{Auth, LoginError};
 use store::{Account, AccountChange, NewAccount, Settings, Store, StoreError};
@@ -61,9 +63,11 @@ pub async fn apply(
         return Ok(Applied::Before);
     }
     // All that can be refused is found out before the first change.
+    let aliases = store.aliases().map_err(store_error("reading the aliases"))?;
+    let aliases: BTreeSet<String> = aliases.iter().map(|alias| alias.address.key()).collect();
     let mut acts = Vec::with_capacity(provision.users.len());
     for user in &provision.users {
-        acts.push(plan(user, store, auth).await?);
+        acts.push(plan(user, store, auth, &aliases).await?);
     }
     let admin_hash = match &provision.admin_password {
         Some(password) => Some(kept_or_new(auth, &settings.admin_password_hash, password).await?),
@@ -98,15 +102,19 @@ async fn kept_or_new(
     auth.hash(password).await
 }
 
-async fn plan(user: &User, store: &Store, auth: &Auth) -> Result<Act, ApplyError> {
+async fn plan(
+    user: &User,
+    store: &Store,
+    auth: &Auth,
+    aliases: &BTreeSet<String>,
+) -> Result<Act, ApplyError> {
     let reading = "reading the directory";
     let known = store.account_by_address(&user.address).map_err(store_error(reading))?;
     let known = known.filter(|account| account.address.key() == user.address.key());
     for address in std::iter::once(&user.address).chain(&user.aliases) {
         let owner = store.account_by_address(address).map_err(store_error(reading))?;
         let is_foreign = owner.is_some_and(|o| Some(o.id) != known.as_ref().map(|k| k.id));
-        let aliases = store.aliases().map_err(store_error(reading))?;
-        if is_foreign || aliases.iter().any(|alias| alias.address.key() == address.key()) {
+        if is_foreign || aliases.contains(&address.key()) {
             return Err(ApplyError::AddressTaken(address.clone()));
         }
     }

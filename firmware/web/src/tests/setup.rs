@@ -76,6 +76,7 @@ async fn from_language_to_client_settings() {
     let names = status["certificate"]["names"].as_array().unwrap();
     assert!(names.contains(&json!("mail.office.test")), "{status}");
     office.signed_in("anna@office.test", "secret-anna").await;
+    office.signed_in("bert@office.test", "secret-bert").await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use base::AccountId;
 use serde::Deserialize;
 use serde_json::json;
 use store::NewAccount;
+use tokio::task::JoinSet;
 
 use crate::Web;
 use crate::api::accounts_input::{AccountInput, Taken};
@@ -31,8 +32,10 @@ pub(super) async fn add(
         return Err(ApiError::invalid("too-much").field("users"));
     }
     let mut ready = check(&web, &input.users)?;
-    for (account, given) in ready.iter_mut().zip(&input.users) {
-        account.password_hash = Some(Box::pin(web.ctx().auth.hash(&given.password)).await?);
+    for (line, hash) in hash_all(&web, &input.users).await? {
+        if let Some(account) = ready.get_mut(line) {
+            account.password_hash = Some(hash);
+        }
     }
     let mut made: Vec<AccountId> = Vec::with_capacity(ready.len());
     for (line, account) in ready.into_iter().enumerate() {
@@ -65,6 +68,20 @@ fn check(web: &Web, users: &[AccountInput]) -> Result<Vec<NewAccount>, ApiError>
         }
     }
     if wrong.is_empty() { Ok(ready) } else { Err(ApiError::lines("users-invalid", wrong)) }
+}
+
+/// The hashes of all passwords by line; as many at once as the budget allows.
+async fn hash_all(web: &Web, users: &[AccountInput]) -> Result<Vec<(usize, String)>, ApiError> {
+    let mut hashing = JoinSet::new();
+    for (line, user) in users.iter().enumerate() {
+        let (auth, password) = (web.ctx().auth.clone(), user.password.clone());
+        hashing.spawn(async move { auth.hash(&password).await.map(|hash| (line, hash)) });
+    }
+    let mut hashes = Vec::with_capacity(users.len());
+    while let Some(hashed) = hashing.join_next().await {
+        hashes.push(hashed.map_err(|_| ApiError::busy())??);
+    }
+    Ok(hashes)
 }
 
 /// None is made if one cannot be: another admin took an address in the meantime, or the disk is full.
