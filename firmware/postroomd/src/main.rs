@@ -16,6 +16,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+/// glibc keeps what it once gave: argon2's 19 MB blocks stayed in the arenas of the threads that
+/// hashed, 450 MB after twenty passwords. mimalloc gives large blocks back at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The office mail server you flash.
 #[derive(Debug, Parser)]
 #[command(name = "postroomd", version)]
