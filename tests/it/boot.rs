@@ -7,10 +7,12 @@ mod people;
 mod rig;
 mod web;
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
+use testkit::daemon::office;
 use testkit::{Client, Connector, Sink};
 
 use people::{
@@ -67,7 +69,7 @@ fn first_mail(mut rig: Rig) -> Result<()> {
     let mut client = imap(&*desk, "anna")?;
     client.imap("SELECT INBOX")?;
     ensure!(inbox_subjects(&mut client)? == ["hello", "second"], "lost by the power cut");
-    Ok(())
+    rig.power_off().context("the power button")
 }
 
 fn all_is_there(to: &dyn Connector, when: &str) -> Result<()> {
@@ -93,8 +95,10 @@ fn idle_in_inbox(to: &dyn Connector, name: &str) -> Result<Client> {
     Ok(client)
 }
 
+/// With a provisioning file that has a mistake: the box says so and comes up without it. Then it gets a
+/// fixed address.
 #[test]
-fn uefi_with_ahci_and_e1000e_reaches_ready() {
+fn uefi_with_ahci_and_e1000e_reaches_ready_without_a_refused_provisioning_file() {
     let Some(image) = image() else { return };
     let mut rig = Rig::new(&image, |board| {
         "uefi".clone_into(&mut board.firmware);
@@ -102,10 +106,32 @@ fn uefi_with_ahci_and_e1000e_reaches_ready() {
         "e1000e".clone_into(&mut board.nic);
     })
     .unwrap();
-    rig.boot("uefi, ahci, e1000e, 1024 MB").unwrap();
+    rig.provision("hostname = \"mail.office.test\"\ncolour = \"blue\"\n").unwrap();
+    let boot = rig.boot("uefi, ahci, e1000e, 1024 MB").unwrap();
+    rig.wait_for("colour").unwrap();
+    rig.wait_for("postroom.toml was refused").unwrap();
     let lease = rig.office.wait_for_lease(BOOT_MAX).unwrap();
-    let mut client = Client::connect(&*rig.office.station(40).to(lease.ip), 25).unwrap();
-    assert!(client.smtp_reply().unwrap().starts_with("220"));
+    fix_address(&rig, lease.ip, &boot.setup_code.unwrap()).unwrap();
+}
+
+fn fix_address(rig: &Rig, ip: Ipv4Addr, code: &str) -> Result<()> {
+    let fixed = Ipv4Addr::new(192, 168, 77, 99);
+    let desk = rig.office.station(40);
+    let before = desk.to(ip);
+    let mut web = Web::new(&*before);
+    web.must("/setup/code", &json!({"code": code}))?;
+    web.must("/setup/password", &json!({"password": ADMIN_PASSWORD}))?;
+    let network = |gateway: &str| {
+        let dns = ["192.168.77.1"];
+        json!({"mode": "static", "address": format!("{fixed}/24"), "gateway": gateway, "dns": dns})
+    };
+    let (status, refused) = web.post("/setup/network", &network("192.168.78.1"))?;
+    ensure!(status == 422, "a gateway outside of the network was taken: {status} {refused}");
+    web.must("/setup/network", &network("192.168.77.1"))?;
+    rig.wait_for(&format!("eth0 is {fixed}/24"))?;
+    let mut client = Client::connect(&*desk.to(fixed), 25)?;
+    ensure!(client.smtp_reply()?.starts_with("220"));
+    Ok(())
 }
 
 /// Then the same disk with its data partition wiped: it held data, so it is never formatted again.
@@ -117,7 +143,11 @@ fn nvme_reaches_ready_and_a_wiped_data_partition_is_told_not_formatted() {
         board.disk_mb = 1100;
     })
     .unwrap();
-    rig.boot("bios, nvme, 1024 MB").unwrap();
+    rig.provision(&office(&["anna"])).unwrap();
+    rig.boot("bios, nvme, 1024 MB, provisioned").unwrap();
+    let lease = rig.office.wait_for_lease(BOOT_MAX).unwrap();
+    let station = rig.office.station(50).to(lease.ip);
+    deliver(&*station, "far@far.test", &["anna@office.test"], "hello").unwrap();
     rig.power_cut().unwrap();
     rig.wipe_data().unwrap();
     let line = rig.boot_until("could not be mended", BOOT_MAX).unwrap();

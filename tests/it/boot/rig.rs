@@ -1,6 +1,7 @@
 //! A box in QEMU, its disk, and the office it is plugged into.
 
 use std::fs::File;
+use std::io::{Cursor, Write as _};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -114,12 +115,28 @@ impl Rig {
         self.machine.take().context("the box is off")?.power_button(BOOT_MAX)
     }
 
-    /// First byte and length of the data partition, from the table (UEFI §5.3.3: entry 5).
     fn data(&self) -> Result<(File, u64, u64)> {
+        self.partition(5)
+    }
+
+    /// Puts a provisioning file on the boot partition, as a reseller does.
+    pub(super) fn provision(&self, text: &str) -> Result<()> {
+        let (disk, first, bytes) = self.partition(2)?;
+        let mut esp = vec![0; usize::try_from(bytes)?];
+        disk.read_exact_at(&mut esp, first)?;
+        let files = fatfs::FileSystem::new(Cursor::new(&mut esp), fatfs::FsOptions::new())?;
+        files.root_dir().create_file("postroom.toml")?.write_all(text.as_bytes())?;
+        files.unmount()?;
+        disk.write_all_at(&esp, first)?;
+        Ok(())
+    }
+
+    /// First byte and length of a partition, from the table (UEFI §5.3.3).
+    fn partition(&self, number: u64) -> Result<(File, u64, u64)> {
         ensure!(self.machine.is_none(), "the disk is in use");
         let disk = File::options().read(true).write(true).open(&self.disk)?;
         let mut entry = [0; 128];
-        disk.read_exact_at(&mut entry, 2 * SECTOR + 4 * 128)?;
+        disk.read_exact_at(&mut entry, 2 * SECTOR + (number - 1) * 128)?;
         let sector =
             |at: usize| -> Result<u64> { Ok(u64::from_le_bytes(entry[at..at + 8].try_into()?)) };
         let (first, last) = (sector(32)?, sector(40)?);
