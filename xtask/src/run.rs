@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 /// Generous: an emulated box on a busy machine.
 const READY_MAX: Duration = Duration::from_secs(300);
 const ANSWER_MAX: Duration = Duration::from_secs(60);
+/// A box that talks on and on still gets its line after as many seconds.
+const QUIET_LOOKS_MAX: u32 = 15;
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Disk {
@@ -85,6 +87,7 @@ pub(crate) fn run(place: &Place, options: &Options) -> Result<()> {
     let ready = machine.wait_for("READY https://", READY_MAX)?;
     let port = machine.port(443).context("board/qemu.toml forwards no port to 443")?;
     wait_for_https(&machine, port)?;
+    wait_for_quiet(&machine);
     println!("\nWizard: https://127.0.0.1:{port}/  {}\n", setup_code(&ready));
     machine.wait()
 }
@@ -131,6 +134,18 @@ fn wait_for_https(machine: &Machine, port: u16) -> Result<()> {
         let _elapsed = pause.recv_timeout(Duration::from_millis(200));
     }
     bail!("the box says READY, but https://127.0.0.1:{port}/ does not answer")
+}
+
+/// The box draws its screen anew while it starts; what is printed between is soon out of sight.
+fn wait_for_quiet(machine: &Machine) {
+    let (_keep, pause) = mpsc::channel::<()>();
+    for _ in 0..QUIET_LOOKS_MAX {
+        let shown = machine.console_len();
+        let _elapsed = pause.recv_timeout(Duration::from_secs(1));
+        if machine.console_len() == shown {
+            return;
+        }
+    }
 }
 
 fn answers(port: u16) -> std::io::Result<bool> {
