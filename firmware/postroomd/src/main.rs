@@ -4,6 +4,7 @@
 //! Here are only the command line and the choice of role. Standard output carries what a caller reads (the
 //! READY line, findings of `check`); logs go to standard error.
 
+mod allocator;
 mod budget;
 mod listen;
 mod log;
@@ -15,11 +16,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-
-/// glibc keeps what it once gave: argon2's 19 MB blocks stayed in the arenas of the threads that
-/// hashed, 450 MB after twenty passwords. mimalloc gives large blocks back at once.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The office mail server you flash.
 #[derive(Debug, Parser)]

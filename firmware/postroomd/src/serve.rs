@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use web::{BoxLink, LogRing, Web};
 
 use crate::listen::{self, Sockets};
-use crate::{ServeArgs, budget, log, say};
+use crate::{ServeArgs, allocator, budget, log, say};
 
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(8);
@@ -34,6 +34,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ring = LogRing::new(clock.clone());
     log::start(Some(ring.clone()));
+    allocator::tune();
     raise_file_limit();
     // Before there are threads: it takes the variables out of the environment.
     let passed = ListenFd::from_env();

@@ -24,15 +24,6 @@ const TURN_BYTES_MAX: usize = 64 * 1024;
 /// Should memory ever run out, the tools of a boot phase go before the mail service.
 const OOM_SCORE: &str = "-500";
 
-/// glibc's allocator on a small box: two arenas, and what is larger than 256 KB (above all the 19 MB
-/// of a password hash) goes back to the kernel at once. By default each thread's arena kept its own
-/// 19 MB, and 128 MB of RAM were gone after a few sign-ins.
-const MALLOC: [(&str, &str); 3] = [
-    ("MALLOC_ARENA_MAX", "2"),
-    ("MALLOC_MMAP_THRESHOLD_", "262144"),
-    ("MALLOC_TRIM_THRESHOLD_", "262144"),
-];
-
 /// A pipe as lines.
 #[derive(Debug)]
 struct Lines {
@@ -96,7 +87,6 @@ impl Child {
             .args(provision.into_iter().flat_map(|path| ["--provision", path]))
             .env_clear()
             .envs(variables)
-            .envs(MALLOC)
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(stdout)
