@@ -68,6 +68,7 @@ impl Tree {
             kernel.version,
         );
         tree.file("etc/postroom/release", release.into_bytes(), 0o644);
+        tree.file("etc/postroom/manifest", tree.manifest().into_bytes(), 0o644);
         Ok(tree)
     }
 
@@ -175,6 +176,21 @@ impl Tree {
         Ok(())
     }
 
+    /// `BLAKE3 PATH` of the kernel and of all that can be run; PID 1 looks at them at boot. Firmware
+    /// and texts are left out: opening each would cost a block of squashfs.
+    fn manifest(&self) -> String {
+        let is_listed = |path: &Path, mode: u16| mode == 0o755 || path.starts_with("boot");
+        self.nodes
+            .iter()
+            .filter_map(|(path, node)| match node {
+                Node::File { bytes, mode } if is_listed(path, *mode) => {
+                    Some(format!("{} /{}\n", blake3::hash(bytes).to_hex(), path.display()))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
     /// The sizes of the parts, largest first.
     pub(crate) fn sizes(&self) -> Vec<(String, usize)> {
         let mut sizes: Vec<(String, usize)> = self
@@ -255,7 +271,20 @@ fn make_executable(path: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{Tree, matches};
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn the_manifest_lists_what_can_be_run() {
+        let mut tree = Tree { nodes: BTreeMap::new() };
+        tree.file("sbin/postroomd", b"daemon".to_vec(), 0o755);
+        tree.file("boot/vmlinuz", b"kernel".to_vec(), 0o644);
+        tree.file("etc/mke2fs.conf", b"text".to_vec(), 0o644);
+        tree.link("sbin/init", "postroomd");
+        let (kernel, daemon) = (blake3::hash(b"kernel"), blake3::hash(b"daemon"));
+        let expected = format!("{kernel} /boot/vmlinuz\n{daemon} /sbin/postroomd\n");
+        assert_eq!(tree.manifest(), expected);
+    }
 
     #[test]
     fn a_star_stands_for_any_text() {
