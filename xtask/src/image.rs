@@ -86,6 +86,13 @@ fn assemble(place: &Place, daemon: &Path) -> Result<PathBuf> {
         say::note("the slot is above its goal of 25 MiB; `cargo xtask sizes` shows the parts");
     }
     let image = path(place);
+    // Those of an earlier image would pass for this one's.
+    for extension in ["img.zst", "sha256"] {
+        let old = image.with_extension(extension);
+        if old.exists() {
+            fs::remove_file(old)?;
+        }
+    }
     write_whole(&image.with_extension("slot"), &slot)?;
     write_whole(&image.with_extension("sizes"), sizes_text(&tree).as_bytes())?;
     write_whole(&image.with_extension("bom.json"), bom::build(place, &apt, &slot)?.as_bytes())?;
