@@ -37,6 +37,8 @@ export function portOf(baseUrl, standard) {
 
 /** A browser profile of its own whose pages are watched. */
 export class Visitor {
+  static all = [];
+
   static async open(browser, baseUrl, language) {
     const context = await browser.newContext({
       locale: LOCALES[language], ignoreHTTPSErrors: true, viewport: WIDE, colorScheme: 'light', reducedMotion: 'reduce',
@@ -49,7 +51,7 @@ export class Visitor {
       if (new URL(request.url()).origin !== visitor.origin) visitor.faults.push(`request to ${request.url()}`);
     });
     await visitor.newPage();
-    Visitor.last = visitor;
+    Visitor.all.push(visitor);
     return visitor;
   }
 
@@ -155,10 +157,10 @@ export class Visitor {
 
   /** A picture of where a test failed, with what the guard saw on the way. */
   static async report() {
-    const visitor = Visitor.last;
-    if (!visitor) return;
-    console.error(visitor.faults.join('\n'));
-    await visitor.picture('failed').catch(() => undefined);
+    for (const visitor of Visitor.all) {
+      console.error(`at ${visitor.page.url()}`, visitor.faults.join('\n'));
+      await visitor.picture('failed').catch((error) => console.error(`no picture: ${error.message}`));
+    }
   }
 
   /** No fault so far, or the test ends here. */
@@ -169,5 +171,6 @@ export class Visitor {
   async close() {
     this.calm();
     await this.context.close();
+    Visitor.all = Visitor.all.filter((visitor) => visitor !== this);
   }
 }
