@@ -36,7 +36,7 @@ async function domains(visitor) {
   check((await page.textContent('dialog h2'))?.includes('second.test'), 'the confirmation does not name the domain');
   await visitor.look('admin-domain-delete');
   await page.keyboard.press('Escape');
-  await page.waitForSelector('dialog[open]', { state: 'detached' });
+  await page.waitForSelector('dialog', { state: 'detached' });
   await visitor.press('button[aria-label*="second.test"]');
   await visitor.press('dialog button.danger');
   await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 1);

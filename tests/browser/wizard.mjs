@@ -135,7 +135,7 @@ async function people(visitor) {
   await page.waitForSelector('dialog[open] [data-test="paste"][aria-invalid="true"]');
   await visitor.look('wizard-7-paste');
   await page.keyboard.press('Escape');
-  await page.waitForSelector('dialog[open]', { state: 'detached' });
+  await page.waitForSelector('dialog', { state: 'detached' });
   const back = await page.evaluate(() => document.activeElement?.matches('[data-test="user-paste"]'));
   check(back, 'the closed dialog does not give the keyboard back');
   await page.keyboard.press('Enter');
