@@ -18,6 +18,8 @@ use super::BOOT_MAX;
 use super::people::FAR_HOST;
 
 const SECTOR: u64 = 512;
+/// PID 1 gives the daemon 20 seconds; the rest is emulation.
+const POWER_OFF_MAX: Duration = Duration::from_secs(120);
 
 /// The image, where there is one to test.
 pub(super) fn image() -> Option<PathBuf> {
@@ -112,7 +114,7 @@ impl Rig {
 
     /// Presses the power button and waits until the box is off.
     pub(super) fn power_off(&mut self) -> Result<()> {
-        self.machine.take().context("the box is off")?.power_button(BOOT_MAX)
+        self.machine.take().context("the box is off")?.power_button(POWER_OFF_MAX)
     }
 
     fn data(&self) -> Result<(File, u64, u64)> {
