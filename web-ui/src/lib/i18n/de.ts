@@ -462,6 +462,7 @@ export const de: Catalogue = {
   'err.box-refused': 'Das Gerät konnte diese Einstellungen nicht verwenden.',
   'err.host-invalid': 'Das ist kein gültiger Name eines Servers.',
   'err.port-invalid': 'Der Port muss eine Zahl von 1 bis 65535 sein.',
+  'err.user-invalid': 'Dieser Benutzername ist leer oder zu lang.',
   'err.user-without-password': 'Bitte geben Sie zu diesem Benutzernamen auch das Passwort ein.',
   'err.password-without-user': 'Bitte geben Sie zu diesem Passwort auch den Benutzernamen ein.',
   'err.password-needs-tls': 'Ein Passwort darf nicht unverschlüsselt übertragen werden. Bitte wählen Sie STARTTLS oder SSL/TLS.',

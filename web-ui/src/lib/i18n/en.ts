@@ -462,6 +462,7 @@ export const en = {
   'err.box-refused': 'The box could not use these settings.',
   'err.host-invalid': 'This is not a valid name of a server.',
   'err.port-invalid': 'The port must be a number from 1 to 65535.',
+  'err.user-invalid': 'This user name is empty or too long.',
   'err.user-without-password': 'Please type the password for this user name, too.',
   'err.password-without-user': 'Please type the user name for this password, too.',
   'err.password-needs-tls': 'A password must not travel without encryption. Please choose STARTTLS or SSL/TLS.',

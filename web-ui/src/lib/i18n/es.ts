@@ -462,6 +462,7 @@ export const es: Catalogue = {
   'err.box-refused': 'El equipo no pudo usar estos ajustes.',
   'err.host-invalid': 'Este nombre de servidor no es válido.',
   'err.port-invalid': 'El puerto debe ser un número del 1 al 65535.',
+  'err.user-invalid': 'Este nombre de usuario está vacío o es demasiado largo.',
   'err.user-without-password': 'Escriba también la contraseña de este usuario.',
   'err.password-without-user': 'Escriba también el usuario de esta contraseña.',
   'err.password-needs-tls': 'Una contraseña no debe viajar sin cifrado. Elija STARTTLS o SSL/TLS.',

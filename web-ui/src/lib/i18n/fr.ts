@@ -462,6 +462,7 @@ export const fr: Catalogue = {
   'err.box-refused': 'Le boîtier n’a pas pu utiliser ces réglages.',
   'err.host-invalid': 'Ce nom de serveur n’est pas valable.',
   'err.port-invalid': 'Le port doit être un nombre de 1 à 65535.',
+  'err.user-invalid': 'Ce nom d’utilisateur est vide ou trop long.',
   'err.user-without-password': 'Saisissez aussi le mot de passe de ce nom d’utilisateur.',
   'err.password-without-user': 'Saisissez aussi le nom d’utilisateur de ce mot de passe.',
   'err.password-needs-tls': 'Un mot de passe ne doit pas voyager sans chiffrement. Choisissez STARTTLS ou SSL/TLS.',

@@ -462,6 +462,7 @@ export const it: Catalogue = {
   'err.box-refused': 'L’apparecchio non ha potuto usare queste impostazioni.',
   'err.host-invalid': 'Questo nome di server non è valido.',
   'err.port-invalid': 'La porta deve essere un numero da 1 a 65535.',
+  'err.user-invalid': 'Questo nome utente è vuoto o troppo lungo.',
   'err.user-without-password': 'Inserisca anche la password per questo nome utente.',
   'err.password-without-user': 'Inserisca anche il nome utente per questa password.',
   'err.password-needs-tls': 'Una password non deve viaggiare senza cifratura. Scelga STARTTLS o SSL/TLS.',
