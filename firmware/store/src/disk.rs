@@ -69,13 +69,28 @@ pub(crate) fn prepare(dir: &Path) -> Result<File, StoreError> {
     Ok(lock)
 }
 
+/// How long the lock of a data directory is waited for: a predecessor that was just killed is still being
+/// torn down, and a child of its between fork and exec holds the lock too.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+#[expect(clippy::disallowed_methods, reason = "at the start only, before anybody is served")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
 /// Takes the lock of a data directory.
 pub(crate) fn lock(dir: &Path) -> Result<File, StoreError> {
     let path = dir.join("lock");
     let file =
         open_file(&path, true).map_err(|e| StoreError::Open(format!("{}: {e}", path.display())))?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive)
-        .map_err(|_| StoreError::Open(format!("{} is in use by another process", dir.display())))?;
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if Instant::now() >= deadline {
+            let reason = format!("{} is in use by another process", dir.display());
+            return Err(StoreError::Open(reason));
+        }
+        pause();
+    }
     Ok(file)
 }
 
