@@ -77,6 +77,7 @@ async fn serve(
         Some(sockets) => sockets,
         None => listen::bind(&args.listen, args.port_offset)?,
     };
+    let is_box = sockets.link.is_some();
     let store = open_store(args, &budget, &clock)?;
     web::setup_code::ensure(&store).await?;
     if let Some(file) = &args.provision {
@@ -88,7 +89,7 @@ async fn serve(
     let delivery = Delivery::new(store.clone(), clock, budget);
 
     let servers = start(sockets, &ctx, &delivery, ring, args)?;
-    say(&ready_line(&ctx, args));
+    say(&ready_line(&ctx, args, is_box));
     let ended_well = tokio::select! {
         _ = terminate.recv() => {
             tracing::info!("SIGTERM: stopping");
@@ -239,11 +240,14 @@ async fn report(
 }
 
 /// `READY https://HOST:PORT/ setup-code=CODE`, without the code once set up.
-fn ready_line(ctx: &Context, args: &ServeArgs) -> String {
+fn ready_line(ctx: &Context, args: &ServeArgs, is_box: bool) -> String {
     let host = match args.listen.first() {
         Some(IpAddr::V4(address)) if !address.is_unspecified() => address.to_string(),
         Some(IpAddr::V6(address)) if !address.is_unspecified() => format!("[{address}]"),
-        _ => ctx.hostname(),
+        // The box has its name by mDNS; elsewhere only a loopback address is sure to lead here.
+        _ if is_box => ctx.hostname(),
+        Some(IpAddr::V6(_)) => "[::1]".to_owned(),
+        _ => "127.0.0.1".to_owned(),
     };
     let port = 443 + args.port_offset;
     let settings = ctx.store.settings();
