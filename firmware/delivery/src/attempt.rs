@@ -6,7 +6,7 @@
 use store::{BodyType, Envelope, QueueEntry, QueueRecipient, READ_MAX};
 
 use crate::Delivery;
-use crate::client::{Client, ClientError, Peer, TlsUse, To, Transaction, Verdict, Word};
+use crate::client::{Client, ClientError, NO_ANSWER, Peer, TlsUse, To, Transaction, Verdict, Word};
 use crate::outbound::Stage;
 use crate::route::{Destination, NoRoute};
 
@@ -40,13 +40,31 @@ impl Delivery {
         destination: &Destination,
         indices: &[usize],
     ) -> Vec<Outcome> {
-        let route = match destination {
-            Destination::Domain(domain) => self.route_domain(domain).await,
-            _ => {
-                let settings = self.store().settings();
-                self.route_smarthost(&settings.outbound).await
-            }
+        let Destination::Domain(domain) = destination else {
+            let settings = self.store().settings();
+            return self
+                .attempt_route(entry, self.route_smarthost(&settings.outbound).await, indices)
+                .await;
         };
+        if let Some(word) = self.inner.resting.word(destination) {
+            return all(indices, &Verdict::Temporary(word), None);
+        }
+        let outcomes = self.attempt_route(entry, self.route_domain(domain).await, indices).await;
+        if let Some(Outcome { verdict: Verdict::Temporary(word), .. }) = outcomes.first()
+            && !word.is_smtp_reply
+            && word.status == NO_ANSWER
+        {
+            self.inner.resting.begin(destination.clone(), word.clone());
+        }
+        outcomes
+    }
+
+    async fn attempt_route(
+        &self,
+        entry: &QueueEntry,
+        route: Result<Vec<Peer>, NoRoute>,
+        indices: &[usize],
+    ) -> Vec<Outcome> {
         match route {
             Ok(peers) => self.attempt_peers(entry, &peers, indices).await,
             Err(NoRoute { is_permanent: true, word, .. }) => {
@@ -90,30 +108,38 @@ impl Delivery {
         peer: &Peer,
         indices: &[usize],
     ) -> Result<Vec<Outcome>, ClientError> {
+        let mut outcomes = Vec::with_capacity(indices.len());
+        for group in indices.chunks(TRANSACTION_RCPT_MAX) {
+            match self.attempt_group(entry, peer, group).await {
+                Ok(found) => outcomes.extend(found),
+                Err(err) if outcomes.is_empty() => return Err(err),
+                Err(err) => outcomes.extend(all(group, &Verdict::broken(&err), Some(&peer.host))),
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// One transaction in a session of its own: one that was refused or broke half-way leaves the
+    /// other side in a state (nested MAIL, late replies) that the next must not meet.
+    async fn attempt_group(
+        &self,
+        entry: &QueueEntry,
+        peer: &Peer,
+        group: &[usize],
+    ) -> Result<Vec<Outcome>, ClientError> {
         let mut client = self.open(peer).await?;
         let is_exchanger = peer.tls == TlsUse::Opportunistic;
         // RFC 5321 §6.3: we have come to ourselves.
         if is_exchanger && client.greeted_as == self.hostname().to_ascii_lowercase() {
             client.quit().await;
             let word = Word::ours("5.4.6", "mail for this domain comes back to this server");
-            return Ok(all(indices, &Verdict::Permanent(word), Some(&peer.host)));
+            return Ok(all(group, &Verdict::Permanent(word), Some(&peer.host)));
         }
-        let mut outcomes = Vec::with_capacity(indices.len());
-        for group in indices.chunks(TRANSACTION_RCPT_MAX) {
-            match self.transact(&mut client, entry, group).await {
-                Ok(verdicts) => {
-                    outcomes.extend(group.iter().zip(verdicts).map(|(&index, verdict)| Outcome {
-                        index,
-                        verdict,
-                        host: Some(peer.host.clone()),
-                    }));
-                }
-                Err(err) if outcomes.is_empty() => return Err(err),
-                Err(err) => outcomes.extend(all(group, &Verdict::broken(&err), Some(&peer.host))),
-            }
-        }
+        let verdicts = self.transact(&mut client, entry, group).await?;
         client.quit().await;
-        Ok(outcomes)
+        let host = Some(peer.host.clone());
+        let outcome = |(&index, verdict)| Outcome { index, verdict, host: host.clone() };
+        Ok(group.iter().zip(verdicts).map(outcome).collect())
     }
 
     /// Opens a session; where opportunistic TLS fails, another one without (RFC 7435 §3).

@@ -12,6 +12,9 @@ const WAITS: [i64; 7] =
 pub(crate) const DELAY_NOTICE_SECS: i64 = 4 * HOUR;
 /// After this it is given up.
 pub(crate) const EXPIRY_SECS: i64 = 5 * 24 * HOUR;
+/// But not before so many attempts (a day and more of them): the clock may have jumped, or the box was
+/// off.
+pub(crate) const EXPIRY_ATTEMPTS_MIN: u32 = 12;
 
 /// The next attempt after `attempts` of them, the last one at `now`.
 ///
@@ -28,8 +31,9 @@ pub(crate) fn next_attempt(
     let mixed = id.0.wrapping_add(u64::from(attempts)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
     let spread = i64::try_from(mixed % 100).unwrap_or(0) * (wait / 10) / 100;
     // The last attempt is at the end, not up to four hours behind it.
-    let end = queued_at.plus_secs(EXPIRY_SECS).max(now.plus_secs(MINUTE));
-    now.plus_secs(wait + spread).min(end)
+    let next = now.plus_secs(wait + spread);
+    let end = queued_at.plus_secs(EXPIRY_SECS);
+    if end > now { next.min(end.max(now.plus_secs(MINUTE))) } else { next }
 }
 
 #[cfg(test)]

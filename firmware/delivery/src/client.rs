@@ -20,7 +20,7 @@ use store::SmarthostTls;
 pub(crate) use error::{Cause, ClientError};
 pub(crate) use reply::Reply;
 pub(crate) use tls::TlsClient;
-pub(crate) use transaction::{To, Transaction, Verdict, Word};
+pub(crate) use transaction::{NO_ANSWER, To, Transaction, Verdict, Word};
 
 use crate::outbound::Stage;
 use wire::Wire;

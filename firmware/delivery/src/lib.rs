@@ -13,6 +13,7 @@ mod error;
 mod notice;
 pub mod outbound;
 pub mod queue;
+mod rest;
 mod route;
 mod settle;
 mod verify;
@@ -42,6 +43,8 @@ struct Inner {
     /// Name servers the network gave (DHCP); used where the settings name none.
     network_dns: Mutex<Vec<String>>,
     dns: dns::Dns,
+    /// Destinations of which no host answered a moment ago.
+    resting: rest::Resting,
     /// `None` where the TLS library would not start: nothing goes out then.
     tls: Option<TlsClient>,
 }
@@ -59,6 +62,7 @@ impl Delivery {
             budget,
             network_dns: Mutex::default(),
             dns: dns::Dns::default(),
+            resting: rest::Resting::default(),
             tls: tls.ok(),
         };
         Self { inner: Arc::new(inner) }
@@ -75,6 +79,11 @@ impl Delivery {
     /// where the settings name none. Without either, what the system says.
     pub fn set_network_dns(&self, servers: Vec<String>) {
         *self.inner.network_dns.lock().unwrap_or_else(PoisonError::into_inner) = servers;
+    }
+
+    /// Somebody wants mail tried now: destinations that did not answer a moment ago no longer rest.
+    pub fn try_all_destinations(&self) {
+        self.inner.resting.clear();
     }
 
     pub(crate) fn network_dns(&self) -> Vec<String> {

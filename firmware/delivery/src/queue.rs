@@ -32,8 +32,8 @@ const PAUSE_BUSY: Duration = Duration::from_secs(5);
 /// What sessions under way get to end after the stop.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
-/// One entry's recipients for one destination.
-type Errand = (QueueId, Destination);
+/// One entry's recipients (by index) for one destination.
+type Errand = (QueueId, Destination, Vec<usize>);
 
 /// Runs until `shutdown` is ready; then lets the sessions under way end (at most 10 s) and returns.
 /// What was not settled is tried again after the next start.
@@ -79,7 +79,8 @@ struct Runner {
     delivery: Delivery,
     tasks: JoinSet<()>,
     errands: BTreeMap<Id, Errand>,
-    under_way: BTreeSet<Errand>,
+    /// By recipient: changed settings give it another destination, and must not send it twice.
+    under_way: BTreeSet<(QueueId, usize)>,
     per_destination: BTreeMap<Destination, u32>,
 }
 
@@ -110,17 +111,18 @@ impl Runner {
             }
         };
         for entry in due {
-            for (destination, indices) in self.delivery.group(&entry, now) {
-                let errand = (entry.id, destination.clone());
+            for (destination, mut indices) in self.delivery.group(&entry, now) {
                 if self.tasks.len() >= at_once {
                     return;
                 }
+                indices.retain(|&index| !self.under_way.contains(&(entry.id, index)));
                 let count = self.per_destination.get(&destination).copied().unwrap_or(0);
-                if self.under_way.contains(&errand) || count >= per_destination {
+                if indices.is_empty() || count >= per_destination {
                     continue;
                 }
                 self.per_destination.insert(destination.clone(), count + 1);
-                self.under_way.insert(errand.clone());
+                self.under_way.extend(indices.iter().map(|&index| (entry.id, index)));
+                let errand = (entry.id, destination.clone(), indices.clone());
                 let (delivery, entry) = (self.delivery.clone(), entry.clone());
                 let task = self.tasks.spawn(async move {
                     Box::pin(delivery.run_errand(&entry, &destination, &indices)).await;
@@ -144,7 +146,9 @@ impl Runner {
             // It stays marked as under way: tried again at once it would only fail again.
             tracing::error!(queue_id = %errand.0, "an entry made the queue runner fail");
         } else {
-            self.under_way.remove(&errand);
+            for index in errand.2 {
+                self.under_way.remove(&(errand.0, index));
+            }
         }
     }
 
@@ -172,7 +176,8 @@ impl Delivery {
         let is_direct = self.store().settings().outbound == Outbound::Direct;
         let mut groups: BTreeMap<Destination, Vec<usize>> = BTreeMap::new();
         for (index, recipient) in entry.recipients.iter().enumerate() {
-            if recipient.state != RecipientState::Pending || recipient.next_attempt_at > now {
+            let is_due = store::is_due(recipient.next_attempt_at, now);
+            if recipient.state != RecipientState::Pending || !is_due {
                 continue;
             }
             let destination = match self.store().resolve(&recipient.address) {

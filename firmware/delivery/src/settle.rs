@@ -12,7 +12,7 @@ use store::{
 
 use crate::Delivery;
 use crate::attempt::Outcome;
-use crate::backoff::{DELAY_NOTICE_SECS, EXPIRY_SECS, next_attempt};
+use crate::backoff::{DELAY_NOTICE_SECS, EXPIRY_ATTEMPTS_MIN, EXPIRY_SECS, next_attempt};
 use crate::client::{Verdict, Word};
 use crate::notice::About;
 
@@ -101,7 +101,7 @@ impl Decision {
         now: Timestamp,
     ) -> Change {
         let age = now.secs() - entry.queued_at.secs();
-        if age >= EXPIRY_SECS {
+        if age >= EXPIRY_SECS && recipient.attempts >= EXPIRY_ATTEMPTS_MIN {
             // RFC 3463 §3.5: X.4.7, delivery time expired.
             let expired = Word { status: "4.4.7".to_owned(), ..word.clone() };
             self.give_up(recipient, &expired, now);

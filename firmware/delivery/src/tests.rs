@@ -499,3 +499,34 @@ async fn hosts_are_found_by_mx_and_by_address() {
     assert_eq!(route("[192.0.2.9]").await, ["[192.0.2.9] 192.0.2.9:25"]);
     assert_eq!(route("[IPv6:2001:db8::1]").await, ["[ipv6:2001:db8::1] [2001:db8::1]:25"]);
 }
+
+#[tokio::test]
+async fn a_clock_that_jumps_neither_bounces_young_mail_nor_forgets_it() {
+    const TEN_YEARS: i64 = 3_653 * 86_400;
+    let office = office().await;
+    let relay = relay("450 4.2.0 busy\r\n").await;
+    office.use_smarthost(relay.port).await;
+    office.accept(&["carl@else.test"], Notify::default()).await;
+    office.clock.advance(TEN_YEARS);
+    office.delivery.run_due().await;
+    assert_eq!(
+        office.queued(),
+        [("Pending".to_owned(), 1)],
+        "minutes old, whatever the clock says"
+    );
+    office.clock.advance(-TEN_YEARS);
+    *relay.reply.lock().unwrap() = "250 ok\r\n";
+    office.delivery.run_due().await;
+    assert_eq!(office.queued(), [], "what waits for a time ten years ahead is tried");
+}
+
+#[tokio::test]
+async fn a_dead_destination_rests_and_the_next_entry_does_not_wait_for_it() {
+    let destination = crate::route::Destination::Domain(DomainName::parse("dead.test").unwrap());
+    let resting = crate::rest::Resting::default();
+    assert!(resting.word(&destination).is_none());
+    resting.begin(destination.clone(), crate::client::Word::ours("4.4.1", "no answer"));
+    assert_eq!(resting.word(&destination).unwrap().status, "4.4.1");
+    resting.clear();
+    assert!(resting.word(&destination).is_none());
+}

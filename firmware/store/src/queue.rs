@@ -169,7 +169,17 @@ pub(crate) fn delete(tx: &mut Tx<'_, '_>, id: QueueId) -> Result<bool, StoreErro
     Ok(true)
 }
 
-/// Entries due at `now`, earliest first.
+/// Nobody waits this long: what is due later was written under a clock that was set back since.
+const STRAY_SECS: i64 = 24 * 3600;
+
+/// True if a recipient that waits until `at` is to be tried at `now`: its time has come, or it is so far
+/// ahead that only a clock set back explains it.
+#[must_use]
+pub fn is_due(at: Timestamp, now: Timestamp) -> bool {
+    at <= now || at >= now.plus_secs(STRAY_SECS)
+}
+
+/// Entries due at `now`, earliest first, then those of a clock that was ahead.
 pub(crate) fn due(
     view: &impl View,
     now: Timestamp,
@@ -177,12 +187,15 @@ pub(crate) fn due(
 ) -> Result<Vec<QueueEntry>, StoreError> {
     let mut ids = Vec::new();
     let end = Out::default().u64(time_key(Timestamp(now.0.saturating_add(1)))).0;
-    view.scan(T::QueueDue, &[], &end, &mut |key, _| {
-        if ids.len() < limit {
-            ids.push(decode_due(key)?.1);
-        }
-        Ok(ids.len() < limit)
-    })?;
+    let stray = Out::default().u64(time_key(now.plus_secs(STRAY_SECS))).0;
+    for (from, to) in [(&[][..], &end[..]), (&stray[..], &[][..])] {
+        view.scan(T::QueueDue, from, to, &mut |key, _| {
+            if ids.len() < limit {
+                ids.push(decode_due(key)?.1);
+            }
+            Ok(ids.len() < limit)
+        })?;
+    }
     let missing = |id| StoreError::Damaged(format!("queue entry {id} is missing"));
     ids.into_iter().map(|id| find(view, id)?.ok_or_else(|| missing(id))).collect()
 }

@@ -76,7 +76,16 @@ pub(crate) fn open_index(
         // Starting over with an empty index would cut the segments, which hold the mail.
         return Err(StoreError::Open(format!("{} is missing", path.display())));
     }
-    let file = disk::open_file(&path, create).map_err(open)?;
+    if is_new {
+        // redb gives a new file its length before its magic number; stopped in between, no start would
+        // open it again. So it gets its name when it is whole.
+        let making = dir.join("index.new");
+        let file = disk::open_file(&making, true).map_err(open)?;
+        file.set_len(0).map_err(open)?;
+        drop(index::open(file, cache_bytes)?);
+        std::fs::rename(&making, &path).map_err(open)?;
+    }
+    let file = disk::open_file(&path, false).map_err(open)?;
     let database = index::open(file, cache_bytes)?;
     disk::sync_dir(dir).map_err(open)?;
     Ok(database)

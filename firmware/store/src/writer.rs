@@ -137,7 +137,11 @@ impl Writer {
                 }
             };
             give_up(&self.failed, &error);
-            self.log.roll_back(mark);
+            // A commit that failed may stand all the same; the next opening sees, and cuts the log where
+            // the index says. Until then nothing is written any more.
+            if !matches!(error, StoreError::Index { .. }) {
+                self.log.roll_back(mark);
+            }
             group.iter_mut().for_each(|job| job.answer(Err(error.again())));
             return;
         }

@@ -69,6 +69,9 @@ pub(crate) struct Word {
     pub(crate) is_smtp_reply: bool,
 }
 
+/// RFC 3463 §3.5: no answer from the host.
+pub(crate) const NO_ANSWER: &str = "4.4.1";
+
 impl Word {
     /// A reason of ours.
     pub(crate) fn ours(status: &str, text: impl Into<String>) -> Self {
@@ -102,6 +105,9 @@ impl Verdict {
     pub(crate) fn broken(error: &ClientError) -> Self {
         match &error.cause {
             Cause::Refused(reply) => Self::Temporary(Word::of(reply).into_temporary()),
+            cause if error.stage == Stage::Connect => {
+                Self::Temporary(Word::ours(NO_ANSWER, cause.to_string()))
+            }
             cause => Self::Temporary(Word::ours("4.4.2", cause.to_string())),
         }
     }
@@ -180,7 +186,11 @@ impl Client {
         self.wire.send(b"DATA\r\n", self.patience.limit(DATA_TIMEOUT)).await?;
         let reply = self.wire.reply(self.patience.limit(DATA_TIMEOUT)).await?;
         if reply.code() != 354 {
-            return Ok(reply);
+            // Nothing was sent yet: a 2yz here is out of step, never a success.
+            if reply.code() >= 400 {
+                return Ok(reply);
+            }
+            return Err(self.wire.failed(Cause::NotSmtp));
         }
         // RFC 5321 §4.5.2; a bare CR or LF of the content leaves as CRLF.
         let mut stuffer = DotStuffer::default();

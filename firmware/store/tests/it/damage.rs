@@ -18,6 +18,19 @@ fn flip(path: &std::path::Path, at: u64) {
 }
 
 #[tokio::test]
+async fn a_first_start_that_was_cut_off_is_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    // What redb leaves of a new file when the power goes before its first write.
+    std::fs::write(data.join("index.new"), vec![0; 1_056_768]).unwrap();
+    let store = Store::open(Options::new(&data), Arc::new(SystemClock)).unwrap();
+    store.close().await.unwrap();
+    assert!(Store::check(&data).unwrap().problems.is_empty());
+    assert!(!data.join("index.new").exists());
+}
+
+#[tokio::test]
 async fn a_flipped_bit_is_found_by_reading_and_by_the_walk() {
     let (office, anna) = Fixture::office().await;
     office.deliver(&[anna], &text(40)).await;

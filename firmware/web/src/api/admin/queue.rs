@@ -72,6 +72,7 @@ pub(super) async fn retry(
     State(web): State<Web>,
     Segment(id): Segment<u64>,
 ) -> Result<impl IntoResponse, ApiError> {
+    web.delivery().try_all_destinations();
     found(web.store().queue_retry(QueueId(id)).await?)
 }
 
