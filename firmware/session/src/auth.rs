@@ -21,6 +21,8 @@ use crate::throttle::Throttle;
 const WAITING_MAX: usize = 2_000;
 /// Longest password taken, bytes.
 const PASSWORD_MAX: usize = 1024;
+/// Longest login name looked up, bytes: an address has at most 320.
+const LOGIN_MAX: usize = 512;
 /// How long a right login is remembered.
 const REMEMBER: Duration = Duration::from_secs(3600);
 /// How many right logins are remembered.
@@ -137,6 +139,16 @@ impl Auth {
     /// # Errors
     /// [`LoginError::Busy`].
     pub async fn verify(&self, phc: &str, password: &[u8]) -> Result<bool, LoginError> {
+        self.verify_while(phc, password, || true).await
+    }
+
+    /// As [`Auth::verify`]; `may_try` is asked when the turn has come: others failed while this one waited.
+    async fn verify_while(
+        &self,
+        phc: &str,
+        password: &[u8],
+        may_try: impl Fn() -> bool,
+    ) -> Result<bool, LoginError> {
         if password.len() > PASSWORD_MAX {
             return Ok(false);
         }
@@ -144,8 +156,18 @@ impl Auth {
         if self.is_remembered(&token) {
             return Ok(true);
         }
+        let _waiting = self.shared.waiting.try_acquire().map_err(|_| LoginError::Busy)?;
+        let _turn = self.shared.at_once.acquire().await.map_err(|_| LoginError::Busy)?;
+        // Clients of one person that start together pay for one hash, not one each.
+        if self.is_remembered(&token) {
+            return Ok(true);
+        }
+        if !may_try() {
+            return Err(LoginError::Throttled);
+        }
         let (phc, password) = (phc.to_owned(), password.to_vec());
-        let right = self.off_thread(move || verify_now(&phc, &password)).await?;
+        let work = tokio::task::spawn_blocking(move || verify_now(&phc, &password));
+        let right = work.await.map_err(|_| LoginError::Busy)?;
         if right {
             self.remember(token);
         }
@@ -163,11 +185,13 @@ impl Auth {
         password: &[u8],
         peer: IpAddr,
     ) -> Result<(), LoginError> {
-        if lock(&self.shared.throttle).is_blocked(name, peer, Instant::now()) {
+        let may_try = || !lock(&self.shared.throttle).is_blocked(name, peer, Instant::now());
+        if !may_try() {
             return Err(LoginError::Throttled);
         }
         let known = phc.is_some();
-        let right = self.verify(phc.unwrap_or(&self.shared.decoy), password).await? && known;
+        let phc = phc.unwrap_or(&self.shared.decoy);
+        let right = self.verify_while(phc, password, may_try).await? && known;
         if !right {
             lock(&self.shared.throttle).failed(name, peer, Instant::now());
             return Err(LoginError::Wrong);
@@ -188,8 +212,13 @@ impl Auth {
         peer: IpAddr,
     ) -> Result<Account, LoginError> {
         let account = self.find(login)?;
+        // Wrong tries count for the account, however it was called; what names nobody is cut short.
+        let counted = match &account {
+            Some(account) => account.address.key(),
+            None => login.trim().chars().take(LOGIN_MAX / 4).collect(),
+        };
         let phc = account.as_ref().and_then(|a| a.password_hash.as_deref());
-        self.check(login, phc, password, peer).await?;
+        self.check(&counted, phc, password, peer).await?;
         match account {
             Some(account) if account.state == AccountState::Active => Ok(account),
             Some(_) => Err(LoginError::Disabled),
@@ -199,6 +228,9 @@ impl Auth {
 
     fn find(&self, login: &str) -> Result<Option<Account>, StoreError> {
         let login = login.trim();
+        if login.len() > LOGIN_MAX {
+            return Ok(None);
+        }
         if login.contains('@') {
             return match Address::parse(login) {
                 Ok(address) => self.shared.store.account_by_address(&address),

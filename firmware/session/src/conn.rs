@@ -51,6 +51,9 @@ pub enum ConnError {
     /// The handshake failed.
     #[error("TLS handshake failed")]
     Tls(#[source] io::Error),
+    /// The account may not go on: it was disabled, or has another password.
+    #[error("the login was revoked")]
+    Revoked,
     /// The daemon stops.
     #[error("shutting down")]
     Shutdown,
@@ -197,6 +200,12 @@ impl Conn {
         self.input.get(self.used..).unwrap_or_default()
     }
 
+    /// Memory of the read buffer, bytes.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> usize {
+        self.input.capacity()
+    }
+
     /// Marks `n` buffered bytes as used.
     pub fn consume(&mut self, n: usize) {
         self.used = (self.used + n).min(self.input.len());
@@ -214,6 +223,11 @@ impl Conn {
     async fn read_more(&mut self) -> Result<usize, ConnError> {
         if self.buffered().is_empty() {
             self.input = Vec::new();
+            self.used = 0;
+        } else if self.used > 0 {
+            // An unfinished line moves to the front: a client whose reads never end with a line would
+            // make the buffer grow without end.
+            self.input.drain(..self.used);
             self.used = 0;
         }
         let (stream, input, shutdown) = (&mut self.stream, &mut self.input, &self.ctx.shutdown);
@@ -234,8 +248,16 @@ impl Conn {
             Some(login_by) if login_by < by_timeout => (login_by, ConnError::NoLogin),
             _ => (by_timeout, ConnError::TimedOut),
         };
+        let revoked = self.permit.revoked();
+        let revoked = async {
+            match revoked {
+                Some(token) => token.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
+            () = revoked => Err(ConnError::Revoked),
             read = reading => match read {
                 Ok(n) => Ok(n),
                 // What a client that just goes away looks like under TLS or TCP.

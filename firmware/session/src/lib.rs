@@ -18,10 +18,13 @@ mod tls;
 pub mod trace;
 
 pub use accept::{Service, serve};
-pub use admission::{Admission, Usage};
+pub use admission::{Admission, Transit, Usage};
 pub use auth::{Auth, LoginError};
 pub use conn::{Conn, ConnError, Line};
 pub use context::Context;
 pub use throttle::network_of;
 pub use tls::{CertificateInfo, Tls, TlsError};
 pub use tokio_util::sync::CancellationToken as Shutdown;
+
+#[cfg(test)]
+mod tests;

@@ -18,10 +18,12 @@ const WAIT_MAX: Duration = Duration::from_secs(600);
 /// Pairs of name and network kept; above it the oldest goes.
 const PAIRS_MAX: usize = 10_000;
 
-/// The network an address belongs to for counting: IPv4 /24, IPv6 /64.
+/// The network an address belongs to for counting: IPv4 /24, IPv6 /64. In the office's own network (RFC 1918)
+/// each address counts for itself: a phone with an old password must not hold up the desk beside it.
 #[must_use]
 pub fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
+        IpAddr::V4(v4) if v4.is_private() => IpAddr::V4(v4),
         IpAddr::V4(v4) => {
             let [a, b, c, _] = v4.octets();
             IpAddr::from([a, b, c, 0])

@@ -51,7 +51,7 @@ fn shown(line: &[u8]) -> String {
 
 /// Hides what follows LOGIN, PASS and AUTH(ENTICATE) MECHANISM, with or without an IMAP tag before it.
 fn mask(line: &str) -> String {
-    let words: Vec<&str> = line.split(' ').collect();
+    let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
     for at in 0..words.len().min(2) {
         let word = words.get(at).map(|w| w.to_ascii_uppercase()).unwrap_or_default();
         let kept = match word.as_str() {
@@ -75,6 +75,7 @@ mod tests {
         for (line, seen) in [
             ("a1 LOGIN anna \"se cret\"", "a1 LOGIN <secret>"),
             ("a1 login {4}", "a1 login <secret>"),
+            ("a1  LOGIN anna secret", "a1 LOGIN <secret>"),
             ("AUTH PLAIN AGFubmE=", "AUTH PLAIN <secret>"),
             ("AUTH PLAIN", "AUTH PLAIN"),
             ("x AUTHENTICATE PLAIN AGFubmE=", "x AUTHENTICATE PLAIN <secret>"),

@@ -32,6 +32,8 @@ pub(crate) struct Incoming {
     size: u64,
     check: ChunkCheck,
     pace: Pace,
+    /// Its place in the budget.
+    _transit: ::session::Transit,
 }
 
 impl Incoming {
@@ -256,6 +258,7 @@ impl Session {
     /// Opens the staging and writes our trace fields.
     fn begin(&self, transaction: &Transaction) -> Result<Incoming, StoreError> {
         let ctx = self.conn.ctx();
+        let transit = ctx.admission.begin_message(self.conn.peer()).ok_or(StoreError::QueueFull)?;
         let now = ctx.clock.now();
         let envelope = &transaction.envelope;
         // RFC 5321 §4.4: final delivery puts Return-Path on top; what is relayed goes without it.
@@ -298,6 +301,7 @@ impl Session {
             size: 0,
             check: ChunkCheck::default(),
             pace: Pace::new(),
+            _transit: transit,
         })
     }
 

@@ -12,13 +12,15 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::code_throttle::CodeThrottle;
-use crate::sessions::Sessions;
+use crate::sessions::{Key, Sessions, Who};
 use crate::{BoxLink, LogRing, api, assets, certificate, headers};
 
 /// The name a box has by mDNS, and until it has another.
 pub(crate) const FALLBACK_HOSTNAME: &str = "postroom.local";
 /// HTTPS without an offset.
 const HTTPS: u16 = 443;
+/// Sign-ins at once: the rest of the line for password hashes is for the mail clients.
+const SIGN_INS_MAX: usize = 128;
 
 /// The web server of a box. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -35,6 +37,7 @@ struct Inner {
     sessions: Sessions,
     code_throttle: CodeThrottle,
     outbound_test: Semaphore,
+    sign_ins: Semaphore,
     started: Instant,
 }
 
@@ -65,6 +68,7 @@ impl Web {
                 sessions,
                 code_throttle: CodeThrottle::default(),
                 outbound_test: Semaphore::new(1),
+                sign_ins: Semaphore::new(SIGN_INS_MAX),
                 started: Instant::now(),
             }),
         }
@@ -102,6 +106,14 @@ impl Web {
         self.inner.link.as_ref()
     }
 
+    /// Ends all that somebody is signed in to: web sessions but `kept`, and mail connections.
+    pub(crate) fn sign_out(&self, who: Who, kept: Option<&Key>) {
+        self.sessions().close_all(who, kept);
+        if let Who::Account(account) = who {
+            self.ctx().admission.close_account(account);
+        }
+    }
+
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.inner.sessions
     }
@@ -112,6 +124,10 @@ impl Web {
 
     pub(crate) fn outbound_test(&self) -> &Semaphore {
         &self.inner.outbound_test
+    }
+
+    pub(crate) fn sign_ins(&self) -> &Semaphore {
+        &self.inner.sign_ins
     }
 
     pub(crate) fn uptime_secs(&self) -> u64 {

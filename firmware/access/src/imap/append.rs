@@ -122,7 +122,11 @@ impl Session {
     /// are read all the same, so that the next command is found.
     async fn stage(&mut self, size: u64) -> Result<Result<Staged, StoreError>, Fail> {
         let mut left = size;
-        let mut staging = self.store().stage();
+        let transit = self.conn.ctx().admission.begin_message(self.conn.peer());
+        let mut staging = match &transit {
+            Some(_) => self.store().stage(),
+            None => Err(StoreError::QueueFull),
+        };
         while left > 0 {
             let piece = self.conn.fill().await?;
             if piece.is_empty() {

@@ -167,6 +167,7 @@ impl Session {
                 Piece::Section(Content::Bytes(bytes)) => {
                     self.conn.write(format!(" {{{}}}\r\n", bytes.len()).as_bytes());
                     self.conn.write_content(&bytes);
+                    self.flush_if_full().await?;
                 }
                 Piece::Section(Content::Range { start, end }) => {
                     self.conn.write(format!(" {{{}}}\r\n", end - start).as_bytes());

@@ -40,9 +40,12 @@ fn special_use(use_: SpecialUse, kind: ListKind) -> &'static str {
     }
 }
 
-/// True if `names` holds a name below `parent`.
-fn has_below<'a>(mut names: impl Iterator<Item = &'a String>, parent: &str) -> bool {
-    names.any(|name| name.strip_prefix(parent).is_some_and(|rest| rest.starts_with('/')))
+/// All names above those of `names`: each is looked at once, however many parents are asked about.
+fn parents_of<'a>(names: impl Iterator<Item = &'a String>) -> BTreeSet<&'a str> {
+    let above = |name: &'a String| {
+        name.match_indices('/').filter_map(move |(at, _)| name.get(..at)).collect::<Vec<_>>()
+    };
+    names.flat_map(above).collect()
 }
 
 impl Names {
@@ -98,10 +101,13 @@ impl Names {
     fn entries(&self, list: &List, patterns: &[Pattern]) -> Vec<Entry> {
         let matches = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
         let mut entries = Vec::new();
+        let hidden_parents = if list.is_recursive && list.only_subscribed {
+            parents_of(self.subscribed.iter().filter(|name| !matches(name)))
+        } else {
+            BTreeSet::new()
+        };
         for name in self.in_order(list).into_iter().filter(|name| matches(name)) {
-            let has_child_info = list.is_recursive
-                && list.only_subscribed
-                && has_below(self.subscribed.iter().filter(|name| !matches(name)), name);
+            let has_child_info = hidden_parents.contains(name.as_str());
             if self.is_selected(name, list) || has_child_info {
                 let attributes = self.attributes(name, list);
                 entries.push(Entry { name: name.clone(), attributes, has_child_info });
@@ -118,15 +124,15 @@ impl Names {
     fn add_parents(&self, list: &List, patterns: &[Pattern], entries: &mut Vec<Entry>) {
         let listed: BTreeSet<String> = entries.iter().map(|entry| entry.name.clone()).collect();
         let matches = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
-        for name in self.mailboxes.keys().filter(|name| !listed.contains(*name) && matches(name)) {
-            let hidden = self
-                .subscribed
-                .iter()
-                .filter(|below| self.mailboxes.contains_key(*below) && !matches(below));
-            if has_below(hidden, name) {
-                let attributes = self.attributes(name, list);
-                entries.push(Entry { name: name.clone(), attributes, has_child_info: false });
-            }
+        let hidden = self
+            .subscribed
+            .iter()
+            .filter(|below| self.mailboxes.contains_key(*below) && !matches(below));
+        let parents = parents_of(hidden);
+        let is_new = |name: &&String| parents.contains(name.as_str()) && !listed.contains(*name);
+        for name in self.mailboxes.keys().filter(is_new).filter(|name| matches(name)) {
+            let attributes = self.attributes(name, list);
+            entries.push(Entry { name: name.clone(), attributes, has_child_info: false });
         }
     }
 }

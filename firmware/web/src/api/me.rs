@@ -97,7 +97,7 @@ async fn set_password(
             web.store().update_settings(Box::new(change)).await?;
         }
     }
-    web.sessions().close_all(person.who, Some(&person.key));
+    web.sign_out(person.who, Some(&person.key));
     tracing::info!(account = login, %peer, "password changed by its owner");
     Ok(done())
 }

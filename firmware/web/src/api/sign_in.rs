@@ -41,6 +41,7 @@ async fn sign_in(
     Visitor(before): Visitor,
     Body(input): Body<Credentials>,
 ) -> Result<impl IntoResponse, ApiError> {
+    let _place = web.sign_ins().try_acquire().map_err(|_| ApiError::busy())?;
     let login = input.login.trim();
     let checked = if login.eq_ignore_ascii_case(ADMIN) {
         let settings = web.settings();

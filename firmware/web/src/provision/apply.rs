@@ -8,6 +8,9 @@ use store::{Account, AccountChange, NewAccount, Settings, Store, StoreError};
 
 use super::{Provision, User};
 
+/// Users between two lines of the log.
+const PROGRESS_EVERY: usize = 50;
+
 /// Why a file was not applied.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -66,7 +69,11 @@ pub async fn apply(
     let aliases = store.aliases().map_err(store_error("reading the aliases"))?;
     let aliases: BTreeSet<String> = aliases.iter().map(|alias| alias.address.key()).collect();
     let mut acts = Vec::with_capacity(provision.users.len());
-    for user in &provision.users {
+    for (done, user) in provision.users.iter().enumerate() {
+        // PID 1 reads this line: the box is at work, and its watchdog waits.
+        if done % PROGRESS_EVERY == 0 {
+            tracing::info!("provisioning: {done} of {} passwords hashed", provision.users.len());
+        }
         acts.push(plan(user, store, auth, &aliases).await?);
     }
     let admin_hash = match &provision.admin_password {

@@ -3,6 +3,8 @@
 use super::{Bad, Input, Parsed, SequenceSet};
 
 const ITEMS_MAX: usize = 100;
+/// Each is made in memory, up to 1 MB; clients ask for one or two.
+const SELECTED_HEADERS_MAX: usize = 4;
 const FIELDS_MAX: usize = 200;
 const FIELD_BYTES_MAX: usize = 200;
 const PATH_MAX: usize = 100;
@@ -65,6 +67,11 @@ impl Fetch {
     pub(crate) fn wants(&self, item: &FetchItem) -> bool {
         self.items.contains(item)
     }
+}
+
+/// True for HEADER.FIELDS and HEADER.FIELDS.NOT.
+fn selects_fields(item: &FetchItem) -> bool {
+    matches!(item, FetchItem::Section(s) if matches!(s.text, SectionText::HeaderFields(..)))
 }
 
 fn section(text: SectionText, is_peek: bool, label: &str) -> FetchItem {
@@ -214,6 +221,10 @@ impl Input<'_> {
             _ => return Err(Bad("unknown FETCH item")),
         };
         if !items.contains(&item) {
+            let others = items.iter().filter(|known| selects_fields(known)).count();
+            if selects_fields(&item) && others >= SELECTED_HEADERS_MAX {
+                return Err(Bad("too many selections of header fields"));
+            }
             items.push(item);
         }
         Ok(())

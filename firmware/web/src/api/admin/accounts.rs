@@ -196,7 +196,7 @@ pub(super) async fn change(
     let is_disabled = change.state == Some(AccountState::Disabled);
     web.store().update_account(account.id, change).await?;
     if is_disabled {
-        web.sessions().close_all(Who::Account(account.id), None);
+        web.sign_out(Who::Account(account.id), None);
     }
     tracing::info!(account = %account.address, by = by.login(), "account changed");
     Ok(Json(AccountView::of(&web, &find(&web, id)?)?))
@@ -215,7 +215,7 @@ pub(super) async fn remove(
         Err(StoreError::InUse) => return Err(ApiError::conflict("in-use")),
         gone => gone?,
     }
-    web.sessions().close_all(Who::Account(account.id), None);
+    web.sign_out(Who::Account(account.id), None);
     tracing::info!(account = %account.address, by = by.login(), "account removed");
     Ok(done())
 }
@@ -241,7 +241,7 @@ pub(super) async fn set_password(
     let change = AccountChange { password_hash, ..Default::default() };
     web.store().update_account(account.id, change).await?;
     let own = is_self(&by, id).then_some(&by.key);
-    web.sessions().close_all(Who::Account(account.id), own);
+    web.sign_out(Who::Account(account.id), own);
     tracing::info!(account = login, by = by.login(), "password set by an admin");
     Ok(done())
 }
