@@ -54,13 +54,22 @@ pub(crate) fn ensure(needs: &[&[Need]]) -> Result<()> {
         bail!("this machine lacks {}, and is no Debian: install them yourself", missing.join(", "));
     }
     say::step(&format!("installing Debian packages on this machine: {}", missing.join(" ")));
-    if !packages_are_known(&missing) {
+    let are_known = packages_are_known(&missing);
+    if !are_known {
         as_root(&["apt-get", "update"])?;
     }
     let mut command = vec!["apt-get", "-o", "DPkg::Lock::Timeout=600", "install", "-y"];
     command.push("--no-install-recommends");
     command.extend(&missing);
-    as_root(&command)
+    match as_root(&command) {
+        // Lists of last month name versions that the archive no longer has.
+        Err(_) if are_known => {
+            say::note("once more, with fresh package lists");
+            as_root(&["apt-get", "update"])?;
+            as_root(&command)
+        }
+        done => done,
+    }
 }
 
 /// Whether a program of that name is on the PATH (node from elsewhere than Debian, say).

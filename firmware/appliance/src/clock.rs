@@ -28,12 +28,24 @@ const RETRY_MS: [u64; 6] = [2_000, 5_000, 15_000, 60_000, 300_000, 900_000];
 const STEP_ABOVE_US: i64 = 30_000_000;
 /// The first release was built after this, 2026-11-01.
 const BUILT_AFTER_SECS: i64 = 1_793_491_200;
+/// No box runs one image longer than twenty years: a server that says so is wrong.
+const LIFE_SECS: i64 = 20 * 366 * 86_400;
+
+fn built_secs() -> i64 {
+    let built = root::release("BUILT").and_then(|text| text.parse::<i64>().ok());
+    let built = built.or_else(|| option_env!("SOURCE_DATE_EPOCH").and_then(|t| t.parse().ok()));
+    built.unwrap_or(0).max(BUILT_AFTER_SECS)
+}
+
+/// A time before the build date or far behind it is wrong, whatever the server says of itself.
+fn is_plausible(offset_us: i64, built: i64) -> bool {
+    let to = now_us().saturating_add(offset_us).div_euclid(1_000_000);
+    (built..built.saturating_add(LIFE_SECS)).contains(&to)
+}
 
 /// Sets the clock to the build date if it stands before it. What was done, for the log.
 pub(crate) fn not_before_build() -> String {
-    let built = root::release("BUILT").and_then(|text| text.parse::<i64>().ok());
-    let built = built.or_else(|| option_env!("SOURCE_DATE_EPOCH").and_then(|t| t.parse().ok()));
-    let built = built.unwrap_or(0).max(BUILT_AFTER_SECS);
+    let built = built_secs();
     if SystemClock.now().secs() >= built {
         return format!("{} by the hardware clock", SystemClock.now().rfc3339());
     }
@@ -46,9 +58,14 @@ pub(crate) fn not_before_build() -> String {
 /// Asks for the time for ever; runs on a thread of its own.
 pub(crate) fn follow(machine: &Machine, log: &Log) {
     let mut tries = 0;
+    let built = built_secs();
     loop {
         let servers = servers(machine);
-        match servers.iter().find_map(|server| ask(*server).ok().map(|offset| (server, offset))) {
+        let answer = servers.iter().find_map(|server| {
+            let offset = ask(*server).ok().filter(|offset| is_plausible(*offset, built))?;
+            Some((server, offset))
+        });
+        match answer {
             Some((server, offset_us)) => {
                 let is_first = !machine.facts().status.clock_synced;
                 match correct(offset_us, is_first) {

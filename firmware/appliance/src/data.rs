@@ -26,6 +26,8 @@ const BLANK_BYTES: usize = 1024 * 1024;
 const EXT_MAGIC_AT: usize = 1024 + 56;
 const EXT_MAGIC: [u8; 2] = [0x53, 0xEF];
 const OUTPUT_LINES_MAX: usize = 40;
+/// Of our file system (mke2fs -b below).
+const BLOCK_BYTES: u64 = 4096;
 
 /// Why there is no data directory.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +105,7 @@ pub(crate) fn prepare(disk: &Disk, log: &Log) -> Result<(), DataError> {
     let opened = OpenOptions::new().read(true).write(true).open(node(&disk.name));
     let device = opened.map_err(|err| DataError::Open(disk.name.clone(), err))?;
     let mut gpt = Gpt::read(&device, disk.sector, disk.bytes)?;
-    let (extent, has_grown) = grow(disk, partition, &device, &mut gpt, log)?;
+    let extent = grow(disk, partition, &device, &mut gpt, log)?;
     let has_mark = extent.attributes & HELD_DATA != 0;
     let head = read_head(&partition.name)?;
     match plan(&head, has_mark) {
@@ -115,8 +117,8 @@ pub(crate) fn prepare(disk: &Disk, log: &Log) -> Result<(), DataError> {
             result => result?,
         },
     }
-    if has_grown && head == Head::Ext {
-        run("/sbin/resize2fs", &[&device_of(&partition.name)], log)?;
+    if head == Head::Ext {
+        widen(&partition.name, size_of(&extent, disk), log)?;
     }
     mount_data(&partition.name)?;
     if gpt.mark(partition.number, HELD_DATA) {
@@ -131,12 +133,12 @@ fn grow(
     device: &File,
     gpt: &mut Gpt,
     log: &Log,
-) -> Result<(Extent, bool), DataError> {
+) -> Result<Extent, DataError> {
     let has_grown = gpt.grow_last(partition.number)?;
     let Some(extent) = gpt.extent(partition.number) else {
         return Err(DiskError::Incomplete(disk.name.clone(), "data").into());
     };
-    let bytes = (extent.last + 1).saturating_sub(extent.first).saturating_mul(disk.sector);
+    let bytes = size_of(&extent, disk);
     if bytes < BYTES_MIN {
         return Err(DataError::TooSmall(bytes / (1024 * 1024)));
     }
@@ -148,7 +150,33 @@ fn grow(
             .map_err(|err| DataError::Open(partition.name.clone(), err))?;
         log.say(&format!("the data partition now has {} MB", bytes / (1024 * 1024)));
     }
-    Ok((extent, has_grown))
+    Ok(extent)
+}
+
+fn size_of(extent: &Extent, disk: &Disk) -> u64 {
+    (extent.last + 1).saturating_sub(extent.first).saturating_mul(disk.sector)
+}
+
+/// Grows a file system that does not fill its partition: the disk became larger, or the power went before
+/// the last try. resize2fs refuses without a full check first.
+fn widen(name: &str, bytes: u64, log: &Log) -> Result<(), DataError> {
+    let mut superblock = [0; 1024];
+    File::open(node(name))
+        .and_then(|file| file.read_exact_at(&mut superblock, 1024))
+        .map_err(|err| DataError::Open(name.to_owned(), err))?;
+    // s_blocks_count_lo. mke2fs leaves out a last group that is too short for its own tables.
+    let [_, _, _, _, a, b, c, d, ..] = superblock;
+    if u64::from(u32::from_le_bytes([a, b, c, d])) + 2048 >= bytes / BLOCK_BYTES {
+        return Ok(());
+    }
+    let device = device_of(name);
+    log.say("the data file system grows with its partition; it is checked first");
+    if run("/sbin/e2fsck", &["-f", "-p", &device], log)? >= 4
+        || run("/sbin/resize2fs", &[&device], log)? != 0
+    {
+        log.say("the data file system could not grow; it is used as large as it is");
+    }
+    Ok(())
 }
 
 fn device_of(name: &str) -> String {

@@ -140,6 +140,9 @@ impl Supervisor {
         let Some(child) = &mut self.child else { return };
         for line in child.log_lines() {
             self.log.daemon(&line);
+            if !self.has_served && line.contains("provisioning: ") {
+                self.watchdog.rule.starts(uptime_ms());
+            }
         }
         let said_ready = child.output_lines().into_iter().find(|line| line.starts_with("READY "));
         let (asked, link_error) = child.requests();

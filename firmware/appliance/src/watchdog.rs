@@ -25,6 +25,11 @@ impl Rule {
         Self { started_ms: now, alive_ms: None }
     }
 
+    /// The daemon is busy with its first start, and says so: the grace begins anew.
+    pub(crate) fn starts(&mut self, now: u64) {
+        self.started_ms = now;
+    }
+
     pub(crate) fn alive(&mut self, now: u64) {
         self.alive_ms = Some(now);
     }
