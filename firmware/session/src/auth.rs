@@ -12,7 +12,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
 use base::{Address, TierBudget};
 use store::{Account, AccountState, Store, StoreError};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::throttle::Throttle;
@@ -93,6 +93,13 @@ fn verify_now(phc: &str, password: &[u8]) -> bool {
     PasswordHash::new(phc).is_ok_and(|hash| argon2().verify_password(password, &hash).is_ok())
 }
 
+/// Runs argon2 away from the runtime's threads.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, LoginError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| LoginError::Busy)
+}
+
 impl Auth {
     /// A checker over the accounts of `store`.
     #[must_use]
@@ -115,14 +122,10 @@ impl Auth {
         }
     }
 
-    /// Runs argon2 away from the runtime's threads, a bounded number at once.
-    async fn off_thread<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, LoginError> {
+    /// Waits in a bounded line for a turn to run argon2; the turn lasts as long as the permit.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, LoginError> {
         let _waiting = self.shared.waiting.try_acquire().map_err(|_| LoginError::Busy)?;
-        let _turn = self.shared.at_once.acquire().await.map_err(|_| LoginError::Busy)?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| LoginError::Busy)
+        self.shared.at_once.acquire().await.map_err(|_| LoginError::Busy)
     }
 
     /// The PHC string of a new password.
@@ -131,7 +134,8 @@ impl Auth {
     /// [`LoginError::Busy`].
     pub async fn hash(&self, password: &str) -> Result<String, LoginError> {
         let password = password.as_bytes().to_vec();
-        self.off_thread(move || hash_now(&password)).await?.ok_or(LoginError::Busy)
+        let _turn = self.turn().await?;
+        off_thread(move || hash_now(&password)).await?.ok_or(LoginError::Busy)
     }
 
     /// True if `password` belongs to the PHC string.
@@ -156,8 +160,7 @@ impl Auth {
         if self.is_remembered(&token) {
             return Ok(true);
         }
-        let _waiting = self.shared.waiting.try_acquire().map_err(|_| LoginError::Busy)?;
-        let _turn = self.shared.at_once.acquire().await.map_err(|_| LoginError::Busy)?;
+        let _turn = self.turn().await?;
         // Clients of one person that start together pay for one hash, not one each.
         if self.is_remembered(&token) {
             return Ok(true);
@@ -166,8 +169,7 @@ impl Auth {
             return Err(LoginError::Throttled);
         }
         let (phc, password) = (phc.to_owned(), password.to_vec());
-        let work = tokio::task::spawn_blocking(move || verify_now(&phc, &password));
-        let right = work.await.map_err(|_| LoginError::Busy)?;
+        let right = off_thread(move || verify_now(&phc, &password)).await?;
         if right {
             self.remember(token);
         }

@@ -158,8 +158,12 @@ impl Session {
             Err(Fail::Store(err)) => reply::of_store(self.conn.session(), &err),
             Err(fail) => return Err(fail),
         };
-        if !matches!(answer, Answer::Bad(_) | Answer::Given) {
-            self.tell_news(may_expunge).await?;
+        if !matches!(answer, Answer::Bad(_) | Answer::Given)
+            && let Err(fail) = self.tell_news(may_expunge).await
+        {
+            // What was done is answered before a goodbye: who sees no OK to an APPEND does it again.
+            self.answer(tag, &answer)?;
+            return Err(fail);
         }
         self.answer(tag, &answer)
     }
