@@ -8,12 +8,13 @@ mod spool;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use base::{AccountId, BlobHash, MailboxId};
 
 use crate::index::{Snapshot, View};
 use crate::segment::Segments;
-use crate::{CheckReport, Store, StoreError, disk, meta, store};
+use crate::{CheckReport, Options, Store, StoreError, disk, meta, store};
 
 /// Findings that are listed; more are only counted.
 const PROBLEMS_MAX: usize = 1_000;
@@ -87,11 +88,22 @@ impl Store {
     /// `Open` if there is no store or it runs; `Index` if the index cannot be read at all. What is merely
     /// wrong stands in the report.
     pub fn check(dir: &Path) -> Result<CheckReport, StoreError> {
-        if !disk::index_path(dir).exists() {
+        Self::check_with(&Options { cache_bytes: CACHE_BYTES, ..Options::new(dir) })
+    }
+
+    /// As [`Store::check`], on the disk of the options and with their cache.
+    ///
+    /// # Errors
+    /// As [`Store::check`].
+    pub fn check_with(options: &Options) -> Result<CheckReport, StoreError> {
+        let (disk, dir) = (&options.disk, options.dir.as_path());
+        let has_index = disk::has_index(&**disk, dir)
+            .map_err(|e| StoreError::Open(format!("{}: {e}", dir.display())))?;
+        if !has_index {
             return Err(StoreError::Open(format!("{} holds no store", dir.display())));
         }
-        let _lock = disk::lock(dir)?;
-        let database = store::open_index(dir, CACHE_BYTES, false)?;
+        let _lock = disk::lock(&**disk, dir)?;
+        let database = store::open_index(options, false)?;
         let view = Snapshot::of(&database)?;
         match meta::format(&view)? {
             Some(meta::FORMAT) => {}
@@ -108,7 +120,7 @@ impl Store {
         entries::walk(&mut walk)?;
         mailboxes::walk(&mut walk)?;
         spool::walk(&mut walk)?;
-        contents::walk(&mut walk, &Segments::new(&disk::segments_path(dir)))?;
+        contents::walk(&mut walk, &Segments::new(Arc::clone(disk), &disk::segments_path(dir)))?;
         let Walk { mut report, unlisted, .. } = walk;
         if unlisted > 0 {
             report.problems.push(format!("{unlisted} further problems"));

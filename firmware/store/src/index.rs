@@ -4,15 +4,18 @@
 //! All keys and values are bytes; FORMAT.md has their layout. Never here: what a row means.
 
 use std::cell::OnceCell;
-use std::fs::File;
+mod backend;
+
 use std::ops::Bound;
+use std::sync::Arc;
 
 use redb::{
     Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
     ReadableTableMetadata, Table, TableDefinition, WriteTransaction,
 };
 
-use crate::StoreError;
+use self::backend::Backend;
+use crate::{DiskFile, StoreError};
 
 type Bytes = &'static [u8];
 
@@ -252,12 +255,10 @@ impl View for Tables<'_> {
 }
 
 /// Opens the index in `file`, or makes it.
-pub(crate) fn open(file: File, cache_bytes: usize) -> Result<Database, StoreError> {
-    let backend = redb::backends::FileBackend::new(file)
-        .map_err(|e| StoreError::Open(format!("the index: {e}")))?;
+pub(crate) fn open(file: Arc<dyn DiskFile>, cache_bytes: usize) -> Result<Database, StoreError> {
     Database::builder()
         .set_cache_size(cache_bytes)
-        .create_with_backend(backend)
+        .create_with_backend(Backend(file))
         .map_err(|e| StoreError::Open(format!("the index: {e}")))
 }
 

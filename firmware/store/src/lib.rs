@@ -16,7 +16,8 @@
 //! - `mailbox`: rows, names, flag blocks, keywords, change log, usage; create, rename, add, mark,
 //!   expunge, copy. `delivering`: DELIVER and APPEND. `queue`: the spool.
 //! - `directory`: entries, DNs, the index of addresses, accounts, domains, aliases, resolution.
-//! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: folders, lock, space.
+//! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: the trait under everything,
+//!   the real disk, folders, lock, space.
 //! - `check`: the walk over everything.
 //!
 //! `FORMAT.md` describes the bytes on disk and what is assumed of the disk.
@@ -48,6 +49,7 @@ mod writer;
 pub use directory::{
     Account, AccountChange, AccountState, Alias, Domain, Entry, NewAccount, Resolution,
 };
+pub use disk::{Disk, DiskFile};
 pub use error::StoreError;
 pub use mail::{
     Appended, Changes, CheckReport, Copied, Delivered, Delivery, FlagOp, FlagOutcome, Flags,
@@ -63,6 +65,7 @@ pub use staging::{Staged, Staging};
 pub use store::Store;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Most bytes that one [`Store::read`] returns.
 pub const READ_MAX: usize = 256 * 1024;
@@ -72,6 +75,8 @@ pub const READ_MAX: usize = 256 * 1024;
 pub struct Options {
     /// The data directory; made if absent.
     pub dir: PathBuf,
+    /// What the store keeps its files on.
+    pub disk: Arc<dyn Disk>,
     /// redb's cache, bytes.
     pub cache_bytes: usize,
     /// Largest message, bytes.
@@ -90,6 +95,7 @@ impl Options {
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
+            disk: Arc::new(disk::RealDisk),
             cache_bytes: 32 * 1024 * 1024,
             message_bytes_max: 100 * 1024 * 1024,
             message_memory_bytes: 256 * 1024,

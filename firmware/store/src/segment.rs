@@ -14,6 +14,8 @@ pub(crate) use record::{Header, LoggedCopy, LoggedDelivery, RECORD_HEADER_BYTES}
 
 use std::path::{Path, PathBuf};
 
+use crate::Disk;
+
 /// Plain bytes in one frame; the last of a message may be shorter.
 pub(crate) const FRAME_BYTES: usize = 1 << FRAME_LOG2;
 /// As the record says it.
@@ -29,11 +31,10 @@ pub(crate) fn path_of(dir: &Path, segment: u32) -> PathBuf {
 }
 
 /// The segments that stand in `dir`, ascending.
-pub(crate) fn list(dir: &Path) -> std::io::Result<Vec<u32>> {
+pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> std::io::Result<Vec<u32>> {
     let mut numbers = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
-        let name = entry?.file_name();
-        let number = name.to_str().and_then(|n| n.strip_suffix(".seg")).map(str::parse::<u32>);
+    for name in disk.list(dir)? {
+        let number = name.strip_suffix(".seg").map(str::parse::<u32>);
         if let Some(Ok(number)) = number {
             numbers.push(number);
         }

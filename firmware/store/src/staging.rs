@@ -4,8 +4,6 @@
 //! A staging holds at most one frame of plain bytes and the memory limit of packed ones; the rest is in
 //! a file without a name, which nothing can leave behind.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +13,7 @@ use zstd::bulk::Compressor;
 use zstd::zstd_safe::CParameter;
 
 use crate::segment::FRAME_BYTES;
-use crate::{StoreError, disk, text};
+use crate::{Disk, DiskFile, StoreError, text};
 
 const ZSTD_LEVEL: i32 = 1;
 /// Numbers the files for the moment between making and unlinking them.
@@ -38,12 +36,18 @@ struct Work {
     size: u64,
     bytes_max: u64,
     memory_bytes: usize,
+    disk: Arc<dyn Disk>,
     tmp: PathBuf,
     broken: bool,
 }
 
 impl Staging {
-    pub(crate) fn new(tmp: &Path, bytes_max: u64, memory_bytes: usize) -> Self {
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        tmp: &Path,
+        bytes_max: u64,
+        memory_bytes: usize,
+    ) -> Self {
         Self {
             work: Box::new(Work {
                 hasher: blake3::Hasher::new(),
@@ -54,6 +58,7 @@ impl Staging {
                 size: 0,
                 bytes_max,
                 memory_bytes,
+                disk,
                 tmp: tmp.to_path_buf(),
                 broken: false,
             }),
@@ -139,13 +144,14 @@ impl Work {
                 memory.extend_from_slice(&frame);
                 if memory.len() + FRAME_BYTES > self.memory_bytes && self.size >= FRAME_BYTES as u64
                 {
-                    let file = nameless_file(&self.tmp).map_err(StoreError::io(doing))?;
-                    file.write_all_at(memory, 0).map_err(StoreError::io(doing))?;
+                    let file =
+                        nameless_file(&*self.disk, &self.tmp).map_err(StoreError::io(doing))?;
+                    file.write_at(memory, 0).map_err(StoreError::io(doing))?;
                     self.packed = Packed::File(file, memory.len() as u64);
                 }
             }
             Packed::File(file, len) => {
-                file.write_all_at(&frame, *len).map_err(StoreError::io(doing))?;
+                file.write_at(&frame, *len).map_err(StoreError::io(doing))?;
                 *len += frame.len() as u64;
             }
         }
@@ -153,10 +159,10 @@ impl Work {
     }
 }
 
-fn nameless_file(tmp: &Path) -> std::io::Result<File> {
+fn nameless_file(disk: &dyn Disk, tmp: &Path) -> std::io::Result<Arc<dyn DiskFile>> {
     let path = tmp.join(format!("{}", NEXT_FILE.fetch_add(1, Ordering::Relaxed)));
-    let file = disk::open_file(&path, true)?;
-    std::fs::remove_file(&path)?;
+    let file = disk.open(&path, true)?;
+    disk.remove(&path)?;
     Ok(file)
 }
 
@@ -164,7 +170,7 @@ fn nameless_file(tmp: &Path) -> std::io::Result<File> {
 #[derive(Debug)]
 pub(crate) enum Packed {
     Memory(Vec<u8>),
-    File(File, u64),
+    File(Arc<dyn DiskFile>, u64),
 }
 
 impl Packed {
@@ -189,7 +195,7 @@ impl Packed {
                 let mut at = 0;
                 while at < *len {
                     let now = usize::try_from(*len - at).unwrap_or(piece).min(piece);
-                    file.read_exact_at(&mut buffer[..now], at)
+                    file.read_at(&mut buffer[..now], at)
                         .map_err(StoreError::io("reading a staged message"))?;
                     take(&buffer[..now])?;
                     at += now as u64;

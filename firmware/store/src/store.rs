@@ -31,7 +31,7 @@ pub(crate) struct Inner {
     failed: watch::Receiver<bool>,
     // The order of the fields is the order of dropping: the lock goes last.
     database: Arc<Database>,
-    _lock: std::fs::File,
+    _lock: Box<dyn Send + Sync>,
 }
 
 impl std::fmt::Debug for Store {
@@ -63,15 +63,12 @@ impl Inner {
 }
 
 /// Opens the index of a data directory whose lock is held; makes it if `create`.
-pub(crate) fn open_index(
-    dir: &Path,
-    cache_bytes: usize,
-    create: bool,
-) -> Result<Database, StoreError> {
+pub(crate) fn open_index(options: &Options, create: bool) -> Result<Database, StoreError> {
+    let (disk, dir) = (&*options.disk, options.dir.as_path());
     let path = disk::index_path(dir);
     let open = |e: std::io::Error| StoreError::Open(format!("{}: {e}", path.display()));
-    let is_new = !path.exists();
-    let has_segments = !segment::list(&disk::segments_path(dir)).map_err(open)?.is_empty();
+    let is_new = !disk::has_index(disk, dir).map_err(open)?;
+    let has_segments = !segment::list(disk, &disk::segments_path(dir)).map_err(open)?.is_empty();
     if is_new && (has_segments || !create) {
         // Starting over with an empty index would cut the segments, which hold the mail.
         return Err(StoreError::Open(format!("{} is missing", path.display())));
@@ -80,14 +77,14 @@ pub(crate) fn open_index(
         // redb gives a new file its length before its magic number; stopped in between, no start would
         // open it again. So it gets its name when it is whole.
         let making = dir.join("index.new");
-        let file = disk::open_file(&making, true).map_err(open)?;
+        let file = disk.open(&making, true).map_err(open)?;
         file.set_len(0).map_err(open)?;
-        drop(index::open(file, cache_bytes)?);
-        std::fs::rename(&making, &path).map_err(open)?;
+        drop(index::open(file, options.cache_bytes)?);
+        disk.rename(&making, &path).map_err(open)?;
     }
-    let file = disk::open_file(&path, false).map_err(open)?;
-    let database = index::open(file, cache_bytes)?;
-    disk::sync_dir(dir).map_err(open)?;
+    let file = disk.open(&path, false).map_err(open)?;
+    let database = index::open(file, options.cache_bytes)?;
+    disk.sync_dir(dir).map_err(open)?;
     Ok(database)
 }
 
@@ -116,14 +113,14 @@ impl Store {
     /// `Open` says why not: another process has it, a later version wrote it, the disk refuses.
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let dir = &options.dir;
-        let lock = disk::prepare(dir)?;
-        let database = Arc::new(open_index(dir, options.cache_bytes, true)?);
+        let lock = disk::prepare(&*options.disk, dir)?;
+        let database = Arc::new(open_index(&options, true)?);
         prepare_tables(&database)?;
         let snapshot = Snapshot::of(&database)?;
         let settings = Arc::new(settings::load(&snapshot)?);
-        let segments = Arc::new(Segments::new(&disk::segments_path(dir)));
-        let log =
-            Log::open(&disk::segments_path(dir), Arc::clone(&segments), meta::log_end(&snapshot)?)?;
+        let segments =
+            Arc::new(Segments::new(Arc::clone(&options.disk), &disk::segments_path(dir)));
+        let log = Log::open(Arc::clone(&segments), meta::log_end(&snapshot)?)?;
         drop(snapshot);
         let watchers = Arc::new(Watchers::new(Arc::clone(&settings)));
         let (orders, queue) = mpsc::channel(QUEUE_MAX);
@@ -140,7 +137,7 @@ impl Store {
             .name("store-writer".to_owned())
             .spawn(move || writer.run(queue))
             .map_err(|e| StoreError::Open(format!("the writer thread: {e}")))?;
-        let space = Space::new(dir, options.reserve_bytes);
+        let space = Space::new(Arc::clone(&options.disk), dir, options.reserve_bytes);
         Ok(Self {
             inner: Arc::new(Inner {
                 options,
@@ -199,10 +196,11 @@ impl Store {
     /// `Index`, `Io`.
     pub fn stats(&self) -> Result<Stats, StoreError> {
         let view = self.snapshot()?;
-        let dir = &self.inner.options.dir;
-        let bytes = |path: &Path| std::fs::metadata(path).map(|m| m.len()).unwrap_or(0);
+        let (disk, dir) = (&*self.inner.options.disk, &self.inner.options.dir);
+        let bytes = |path: &Path| disk.open(path, false).and_then(|f| f.len()).unwrap_or(0);
         let segments = disk::segments_path(dir);
-        let numbers = segment::list(&segments).map_err(StoreError::io("listing the segments"))?;
+        let numbers =
+            segment::list(disk, &segments).map_err(StoreError::io("listing the segments"))?;
         Ok(Stats {
             messages: view.len(T::Message)?,
             blobs: view.len(T::Blob)?,
@@ -220,6 +218,7 @@ impl Store {
     pub fn stage(&self) -> Result<Staging, StoreError> {
         let options = &self.inner.options;
         Ok(Staging::new(
+            Arc::clone(&options.disk),
             &disk::tmp_path(&options.dir),
             options.message_bytes_max,
             options.message_memory_bytes,

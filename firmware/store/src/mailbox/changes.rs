@@ -156,7 +156,9 @@ mod tests {
     /// A mailbox with one message, marked again and again until the log has lost its beginning.
     #[test]
     fn the_log_keeps_its_last_changes_and_answers_older_ones_whole() {
-        let file = tempfile::tempfile().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let disk = crate::Options::new(dir.path()).disk;
+        let file = disk.open(&dir.path().join("index"), true).unwrap();
         let database = index::open(file, 4 << 20).unwrap();
         let transaction = index::begin(&database).unwrap();
         let mut tables = Tables::open(&transaction).unwrap();

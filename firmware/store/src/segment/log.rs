@@ -3,19 +3,15 @@
 //! Bytes behind the indexed end belong to acts that were not acknowledged: they are cut off at open and
 //! when a group is given up.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
     FRAME_BYTES, Header, LoggedDelivery, Place, RECORD_HEADER_BYTES, SEGMENT_BYTES,
     SEGMENT_HEADER_BYTES, Segments, header_of, list, path_of,
 };
-use crate::StoreError;
 use crate::codec::to_postcard;
-use crate::disk;
 use crate::staging::StagedInner;
+use crate::{DiskFile, StoreError};
 
 /// The end of the log: the next record goes here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,9 +25,8 @@ pub(crate) struct LogEnd {
 /// The writing end.
 #[derive(Debug)]
 pub(crate) struct Log {
-    dir: PathBuf,
     readers: Arc<Segments>,
-    file: Option<File>,
+    file: Option<Arc<dyn DiskFile>>,
     end: LogEnd,
     /// Highest segment number ever used here.
     last_number: u32,
@@ -40,14 +35,10 @@ pub(crate) struct Log {
 
 impl Log {
     /// Goes on behind the last indexed record; what stands behind it was never acknowledged.
-    pub(crate) fn open(
-        dir: &Path,
-        readers: Arc<Segments>,
-        indexed: LogEnd,
-    ) -> Result<Self, StoreError> {
-        let numbers = list(dir).map_err(StoreError::io("listing the segments"))?;
+    pub(crate) fn open(readers: Arc<Segments>, indexed: LogEnd) -> Result<Self, StoreError> {
+        let numbers =
+            list(&*readers.disk, &readers.dir).map_err(StoreError::io("listing the segments"))?;
         let mut log = Self {
-            dir: dir.to_path_buf(),
             readers,
             file: None,
             end: indexed,
@@ -68,9 +59,10 @@ impl Log {
     }
 
     fn reopen(&mut self) -> Result<(), StoreError> {
-        let path = path_of(&self.dir, self.end.segment);
-        let file = disk::open_file(&path, false).map_err(StoreError::io("opening a segment"))?;
-        let len = file.metadata().map_err(StoreError::io("opening a segment"))?.len();
+        let path = path_of(&self.readers.dir, self.end.segment);
+        let file =
+            self.readers.disk.open(&path, false).map_err(StoreError::io("opening a segment"))?;
+        let len = file.len().map_err(StoreError::io("opening a segment"))?;
         if len < self.end.offset {
             return Err(StoreError::Damaged(format!("segment {} is short", self.end.segment)));
         }
@@ -84,9 +76,9 @@ impl Log {
 
     fn remove(&mut self, number: u32) -> Result<(), StoreError> {
         self.readers.forget(number);
-        std::fs::remove_file(path_of(&self.dir, number))
-            .map_err(StoreError::io("removing a segment"))?;
-        disk::sync_dir(&self.dir).map_err(StoreError::io("removing a segment"))
+        let (disk, dir) = (&self.readers.disk, &self.readers.dir);
+        disk.remove(&path_of(dir, number)).map_err(StoreError::io("removing a segment"))?;
+        disk.sync_dir(dir).map_err(StoreError::io("removing a segment"))
     }
 
     pub(crate) fn end(&self) -> LogEnd {
@@ -98,12 +90,12 @@ impl Log {
         self.sync()?;
         let number = self.last_number.checked_add(1).ok_or(StoreError::LimitReached("segments"))?;
         let doing = "making a segment";
-        let path = path_of(&self.dir, number);
-        let file = disk::open_file(&path, true).map_err(StoreError::io(doing))?;
+        let path = path_of(&self.readers.dir, number);
+        let file = self.readers.disk.open(&path, true).map_err(StoreError::io(doing))?;
         self.last_number = number;
         file.set_len(0).map_err(StoreError::io(doing))?;
-        file.write_all_at(&header_of(number), 0).map_err(StoreError::io(doing))?;
-        disk::sync_dir(&self.dir).map_err(StoreError::io(doing))?;
+        file.write_at(&header_of(number), 0).map_err(StoreError::io(doing))?;
+        self.readers.disk.sync_dir(&self.readers.dir).map_err(StoreError::io(doing))?;
         self.file = Some(file);
         self.end = LogEnd { segment: number, offset: SEGMENT_HEADER_BYTES };
         self.unsynced = true;
@@ -139,7 +131,7 @@ impl Log {
         };
         let Some(file) = &self.file else { return Err(StoreError::Closed) };
         self.unsynced = true;
-        write_record(file, self.end.offset, &head, staged)?;
+        write_record(&**file, self.end.offset, &head, staged)?;
         self.end.offset = place.end();
         Ok(place)
     }
@@ -188,15 +180,15 @@ impl Log {
 }
 
 fn write_record(
-    file: &File,
+    file: &dyn DiskFile,
     mut at: u64,
     head: &[u8],
     staged: &StagedInner,
 ) -> Result<(), StoreError> {
-    file.write_all_at(head, at).map_err(StoreError::io("writing a segment"))?;
+    file.write_at(head, at).map_err(StoreError::io("writing a segment"))?;
     at += head.len() as u64;
     staged.packed.for_each_piece(FRAME_BYTES, |piece| {
-        file.write_all_at(piece, at).map_err(StoreError::io("writing a segment"))?;
+        file.write_at(piece, at).map_err(StoreError::io("writing a segment"))?;
         at += piece.len() as u64;
         Ok(())
     })

@@ -1,17 +1,15 @@
 //! Reads pieces of messages from the segments. Any thread, no lock held while reading.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use base::BlobHash;
 
 use super::{FRAME_BYTES, Header, RECORD_HEADER_BYTES, path_of};
-use crate::StoreError;
 use crate::codec::In;
+use crate::{Disk, DiskFile, StoreError};
 
 /// Segment files held open for reading.
 const OPEN_MAX: usize = 256;
@@ -43,16 +41,17 @@ impl Place {
 /// The segment files, open for reading.
 #[derive(Debug)]
 pub(crate) struct Segments {
-    dir: PathBuf,
-    open: Mutex<BTreeMap<u32, Arc<File>>>,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) dir: PathBuf,
+    open: Mutex<BTreeMap<u32, Arc<dyn DiskFile>>>,
 }
 
 impl Segments {
-    pub(crate) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_path_buf(), open: Mutex::default() }
+    pub(crate) fn new(disk: Arc<dyn Disk>, dir: &Path) -> Self {
+        Self { disk, dir: dir.to_path_buf(), open: Mutex::default() }
     }
 
-    fn opened(&self) -> MutexGuard<'_, BTreeMap<u32, Arc<File>>> {
+    fn opened(&self) -> MutexGuard<'_, BTreeMap<u32, Arc<dyn DiskFile>>> {
         match self.open.lock() {
             Ok(open) => open,
             Err(poisoned) => poisoned.into_inner(),
@@ -64,15 +63,15 @@ impl Segments {
         self.opened().remove(&segment);
     }
 
-    fn file(&self, segment: u32) -> Result<Arc<File>, StoreError> {
+    fn file(&self, segment: u32) -> Result<Arc<dyn DiskFile>, StoreError> {
         if let Some(file) = self.opened().get(&segment) {
             return Ok(Arc::clone(file));
         }
-        let file = File::open(path_of(&self.dir, segment)).map_err(|e| match e.kind() {
-            ErrorKind::NotFound => StoreError::Damaged(format!("segment {segment} is missing")),
-            _ => StoreError::io("opening a segment")(e),
-        })?;
-        let file = Arc::new(file);
+        let file =
+            self.disk.open(&path_of(&self.dir, segment), false).map_err(|e| match e.kind() {
+                ErrorKind::NotFound => StoreError::Damaged(format!("segment {segment} is missing")),
+                _ => StoreError::io("opening a segment")(e),
+            })?;
         let mut open = self.opened();
         if open.len() >= OPEN_MAX {
             open.pop_first();
@@ -94,7 +93,7 @@ impl Segments {
         }
         let file = self.file(place.segment)?;
         let (first, last) = (offset / FRAME_BYTES as u64, (end - 1) / FRAME_BYTES as u64);
-        let lengths = frame_lengths(&file, place)?;
+        let lengths = frame_lengths(&*file, place)?;
         let data_at = place.offset + u64::from(place.table_at) + 4 * place.frames();
         let mut at = data_at;
         let mut out = Vec::with_capacity(usize::try_from(end - offset).unwrap_or(0));
@@ -103,7 +102,7 @@ impl Segments {
                 break;
             }
             if n >= first {
-                let plain = frame(&file, at, length, place, n)?;
+                let plain = frame(&*file, at, length, place, n)?;
                 let begin = n * FRAME_BYTES as u64;
                 let from = usize::try_from(offset.saturating_sub(begin)).unwrap_or(usize::MAX);
                 let to = usize::try_from(end - begin).unwrap_or(usize::MAX).min(plain.len());
@@ -119,7 +118,7 @@ impl Segments {
         let file = self.file(place.segment)?;
         let damaged = |why: &str| Err(StoreError::Damaged(format!("message {hash}: {why}")));
         let mut head = [0; RECORD_HEADER_BYTES];
-        read_at(&file, &mut head, place.offset)?;
+        read_at(&*file, &mut head, place.offset)?;
         let header = Header::decode(&head)?;
         if header.hash != *hash || header.size != place.size || header.data_len != place.data_len {
             return damaged("the log record is another's");
@@ -130,7 +129,7 @@ impl Segments {
             return damaged("impossible length");
         }
         let mut tail = vec![0; tail_len];
-        read_at(&file, &mut tail, place.offset + RECORD_HEADER_BYTES as u64)?;
+        read_at(&*file, &mut tail, place.offset + RECORD_HEADER_BYTES as u64)?;
         if !Header::verify(&head, &tail) {
             return damaged("the checksum of the log record does not fit");
         }
@@ -152,14 +151,14 @@ impl Segments {
     }
 }
 
-fn read_at(file: &File, buffer: &mut [u8], at: u64) -> Result<(), StoreError> {
-    file.read_exact_at(buffer, at).map_err(|e| match e.kind() {
+fn read_at(file: &dyn DiskFile, buffer: &mut [u8], at: u64) -> Result<(), StoreError> {
+    file.read_at(buffer, at).map_err(|e| match e.kind() {
         ErrorKind::UnexpectedEof => StoreError::Damaged("a segment is too short".to_owned()),
         _ => StoreError::io("reading a segment")(e),
     })
 }
 
-fn frame_lengths(file: &File, place: &Place) -> Result<Vec<u32>, StoreError> {
+fn frame_lengths(file: &dyn DiskFile, place: &Place) -> Result<Vec<u32>, StoreError> {
     if place.frames() == 1 {
         let only = u32::try_from(place.data_len)
             .map_err(|_| StoreError::Damaged("impossible frame length".to_owned()))?;
@@ -176,7 +175,13 @@ fn frame_lengths(file: &File, place: &Place) -> Result<Vec<u32>, StoreError> {
     Ok(lengths)
 }
 
-fn frame(file: &File, at: u64, length: u32, place: &Place, n: u64) -> Result<Vec<u8>, StoreError> {
+fn frame(
+    file: &dyn DiskFile,
+    at: u64,
+    length: u32,
+    place: &Place,
+    n: u64,
+) -> Result<Vec<u8>, StoreError> {
     // zstd never makes more than this of a frame's plain bytes.
     if length as usize > zstd::zstd_safe::compress_bound(FRAME_BYTES) {
         return Err(StoreError::Damaged("impossible frame length".to_owned()));
