@@ -55,6 +55,7 @@ pub use mail::{
     Appended, Changes, CheckReport, Copied, Delivered, Delivery, FlagOp, FlagOutcome, Flags,
     ImapTexts, LocalTarget, Mailbox, NewMessage, Row, SpecialUse, Stats, TargetMailbox,
 };
+pub use mailbox::keywords::KEYWORDS_MAX;
 pub use queue::is_due;
 pub use settings::{Outbound, Settings, SmarthostTls, TlsIdentity};
 pub use spool::{

@@ -207,6 +207,8 @@ pub struct Changes {
     pub flags: Vec<(Uid, Flags, ModSeq)>,
     /// UIDs that went since.
     pub expunged: UidRanges,
+    /// The change log does not reach back so far: `added` and `expunged` are right, but not sharp.
+    pub is_beyond_log: bool,
 }
 
 /// What a walk over the store found.

@@ -5,6 +5,7 @@ use tokio::sync::watch;
 
 use crate::directory::account;
 use crate::mailbox::copying::{self, Source};
+use crate::mailbox::keywords::Keywords;
 use crate::mailbox::marking::Marking;
 use crate::mailbox::{acts, changes, expunging, reads};
 use crate::{
@@ -141,6 +142,16 @@ impl Store {
     /// All UIDs of a mailbox.
     pub fn uids(&self, mailbox: MailboxId) -> Result<UidRanges, StoreError> {
         reads::uids(&self.snapshot()?, mailbox)
+    }
+
+    /// The keywords of a mailbox, as they were first written.
+    pub fn keywords(&self, mailbox: MailboxId) -> Result<Vec<String>, StoreError> {
+        Ok(Keywords::load(&self.snapshot()?, mailbox)?.into_names())
+    }
+
+    /// The first message without `\Seen`. Looks through the flags of the mailbox up to it.
+    pub fn first_unseen(&self, mailbox: MailboxId) -> Result<Option<Uid>, StoreError> {
+        reads::first_unseen(&self.snapshot()?, mailbox)
     }
 
     /// Rows with `from <= uid <= to`, ascending, at most `limit`.

@@ -50,7 +50,7 @@ impl Session {
         if is_move {
             // RFC 6851 §4.3: COPYUID goes before the EXPUNGEs.
             self.say(format_args!("OK {code} Moved"));
-            return ok(done);
+            return Ok(Answer::Expunged(done));
         }
         Ok(Answer::Ok(format!("{code} {done}").into()))
     }

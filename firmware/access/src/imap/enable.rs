@@ -1,14 +1,32 @@
-//! ENABLE. RFC 5161.
+//! ENABLE. RFC 5161, RFC 7162 §3.2.3.
 
 use super::reply::{Outcome, ok};
 use super::session::Session;
 
+/// What the client turned on and nothing turns off again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Enabled {
+    /// VANISHED instead of EXPUNGE. RFC 7162 §3.2.10.
+    pub(super) qresync: bool,
+}
+
 impl Session {
-    /// Only CONDSTORE can be enabled; what is not known is ignored (RFC 5161 §3.1).
+    /// What is not known is ignored (RFC 5161 §3.1).
     pub(super) fn enable(&mut self, names: &[String]) -> Outcome {
-        let is_asked = names.iter().any(|name| name == "CONDSTORE");
-        self.is_condstore |= is_asked;
-        self.say(format_args!("ENABLED{}", if is_asked { " CONDSTORE" } else { "" }));
+        let mut told = String::new();
+        for name in names {
+            match name.as_str() {
+                "CONDSTORE" => self.is_condstore = true,
+                "QRESYNC" => {
+                    self.is_condstore = true;
+                    self.enabled.qresync = true;
+                }
+                _ => continue,
+            }
+            told.push(' ');
+            told.push_str(name);
+        }
+        self.say(format_args!("ENABLED{told}"));
         ok("ENABLE completed")
     }
 }

@@ -1,7 +1,7 @@
-//! EXPUNGE and UID EXPUNGE. RFC 9051 §6.4.3, RFC 4315 §2.1.
+//! EXPUNGE and UID EXPUNGE. RFC 9051 §6.4.3, RFC 4315 §2.1, RFC 7162 §3.2.7 and §3.2.9.
 
 use super::parse::{Numbers, SequenceSet};
-use super::reply::{Outcome, ok};
+use super::reply::{Answer, Outcome, ok};
 use super::session::Session;
 
 /// How often EXPUNGE looks again for messages that were marked meanwhile.
@@ -14,19 +14,20 @@ impl Session {
         let mailbox = selected.mailbox;
         if let Some(set) = set {
             let uids = selected.view.find(set, Numbers::Uid);
-            if !uids.is_empty() {
-                store.expunge(mailbox, Some(uids)).await?;
+            if uids.is_empty() || store.expunge(mailbox, Some(uids)).await?.0.is_empty() {
+                return ok("UID EXPUNGE completed");
             }
-            return ok("UID EXPUNGE completed");
+            return Ok(Answer::Expunged("UID EXPUNGE completed"));
         }
         // Outlook marks messages in one connection while another expunges, and takes what is left
         // behind for a fault: what is marked until the end goes too.
+        let mut is_any = false;
         for _ in 0..ROUNDS_MAX {
-            store.expunge(mailbox, None).await?;
+            is_any |= !store.expunge(mailbox, None).await?.0.is_empty();
             if store.mailbox(mailbox)?.is_none_or(|mailbox| mailbox.deleted == 0) {
                 break;
             }
         }
-        ok("EXPUNGE completed")
+        if is_any { Ok(Answer::Expunged("EXPUNGE completed")) } else { ok("EXPUNGE completed") }
     }
 }

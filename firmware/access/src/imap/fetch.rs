@@ -1,4 +1,4 @@
-//! FETCH. RFC 9051 §6.4.5, RFC 7162 §3.1.4.
+//! FETCH. RFC 9051 §6.4.5, RFC 7162 §3.1.4 and §3.2.6.
 //!
 //! Rows come in slices and go out as they come: `1:*` of a mailbox of any size holds one slice and one
 //! piece of a message in memory.
@@ -7,7 +7,7 @@ use base::{MailboxId, ModSeq, Uid, UidRanges};
 use store::{FlagOp, Flags, READ_MAX, Row, Store, StoreError};
 
 use super::emit;
-use super::parse::{Fetch, FetchItem, Numbers};
+use super::parse::{Bad, Fetch, FetchItem, Numbers};
 use super::reply::{Answer, Fail, Outcome, ok};
 use super::section::{self, Content, piece_len};
 use super::session::Session;
@@ -55,8 +55,20 @@ struct Count {
 
 impl Session {
     pub(super) async fn fetch(&mut self, fetch: &Fetch, numbers: Numbers) -> Outcome {
+        let has_qresync = self.enabled.qresync;
         let selected = self.selected()?;
         let mailbox = selected.mailbox;
+        if fetch.wants_vanished {
+            let Some(since) = fetch.changed_since.filter(|_| has_qresync) else {
+                return Err(Bad("VANISHED needs ENABLE QRESYNC and CHANGEDSINCE").into());
+            };
+            if numbers == Numbers::Sequence {
+                return Err(Bad("VANISHED is for UID FETCH").into());
+            }
+            let highest = selected.view.uids().last().map(|uid| uid.0);
+            self.say_vanished_since(ModSeq(since), &fetch.set.uids(highest)).await?;
+        }
+        let selected = self.selected()?;
         let target = selected.view.resolve(&fetch.set, numbers)?;
         let plan = Plan::new(fetch, numbers, selected.is_read_only);
         let view = selected.view.uids().clone();
@@ -189,8 +201,14 @@ impl Session {
             emit::push_flags(&mut item, &row.flags);
             self.conn.write(&item);
         }
-        if self.is_condstore && shows_flags && !plan.items.contains(&FetchItem::ModSeq) {
-            self.conn.write(format!(" MODSEQ ({})", row.modseq).as_bytes());
+        // RFC 7162 §3.2.4: and such a change names its UID and its modseq.
+        if self.is_condstore && shows_flags {
+            if !plan.items.contains(&FetchItem::Uid) {
+                self.conn.write(format!(" UID {}", row.uid).as_bytes());
+            }
+            if !plan.items.contains(&FetchItem::ModSeq) {
+                self.conn.write(format!(" MODSEQ ({})", row.modseq).as_bytes());
+            }
         }
         self.conn.write(b")\r\n");
         Ok(true)

@@ -37,6 +37,7 @@ mod status;
 mod store;
 mod subscribe;
 mod text;
+mod vanished;
 mod view;
 
 use std::time::Duration;

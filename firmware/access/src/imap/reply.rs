@@ -14,6 +14,8 @@ pub(crate) enum Answer {
     Ok(Cow<'static, str>),
     No(Cow<'static, str>),
     Bad(Cow<'static, str>),
+    /// `Ok` to what expunged messages: who turned QRESYNC on is told how far its knowledge reaches now.
+    Expunged(&'static str),
     /// The command has answered by itself.
     Given,
 }

@@ -1,43 +1,69 @@
-//! SELECT, EXAMINE, CLOSE and UNSELECT. RFC 9051 §6.3.2, §6.3.3, §6.4.1 and §6.4.2, RFC 7162 §3.1.8.
+//! SELECT, EXAMINE, CLOSE and UNSELECT. RFC 9051 §6.3.2, §6.3.3, §6.4.1 and §6.4.2, RFC 7162 §3.1.8 and
+//! §3.2.5.
 
-use base::Uid;
-use store::{Flags, Mailbox, Store};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use base::MailboxId;
+use store::{Mailbox, Store, StoreError};
 
 use super::names;
-use super::reply::{Answer, Fail, Outcome, bad_name, no_mailbox, ok};
+use super::parse::{Bad, Select};
+use super::reply::{Answer, Fail, Outcome, bad_name, no, no_mailbox, ok};
 use super::session::{Selected, Session};
 use super::view::View;
 
-/// Told in FLAGS beside the system flags: clients show these keywords, any other may be set too.
-const KEYWORDS: &str = "$Forwarded $MDNSent $Junk $NotJunk $Phishing $Important";
+/// Told in FLAGS beside the system flags and the mailbox's own keywords: clients look for them there. Any
+/// other may be set too.
+const KEYWORDS: [&str; 6] =
+    ["$Forwarded", "$MDNSent", "$Junk", "$NotJunk", "$Phishing", "$Important"];
 const SYSTEM: &str = "\\Answered \\Flagged \\Deleted \\Seen \\Draft";
-/// How far the first unseen message is looked for; beyond it UNSEEN is left out (RFC 3501 §6.3.1).
-const UNSEEN_LOOK_MAX: usize = 20_000;
-const SLICE: usize = 500;
+/// Keywords that a mailbox can have; where it has them all no other can be set.
+const KEYWORDS_MAX: usize = store::KEYWORDS_MAX;
+/// A mailbox above this size is looked through away from the runtime's threads.
+const AT_ONCE_MAX: u32 = 20_000;
+
+/// The flags of a mailbox, and whether a new keyword can be made there.
+fn flags_of(own: &[String]) -> (String, bool) {
+    let mut flags = SYSTEM.to_owned();
+    let is_own = |word: &str| own.iter().any(|keyword| keyword.eq_ignore_ascii_case(word));
+    let has_room = own.len() < KEYWORDS_MAX;
+    let usual = KEYWORDS.iter().copied().filter(|word| has_room && !is_own(word));
+    for keyword in usual.chain(own.iter().map(String::as_str)) {
+        flags.push(' ');
+        flags.push_str(keyword);
+    }
+    (flags, has_room)
+}
+
+fn hash_of(keywords: &[String]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    keywords.hash(&mut hasher);
+    hasher.finish()
+}
 
 impl Session {
     /// SELECT and EXAMINE.
-    pub(super) async fn select(
-        &mut self,
-        mailbox: &[u8],
-        is_read_only: bool,
-        wants_condstore: bool,
-    ) -> Outcome {
+    pub(super) async fn select(&mut self, select: Select) -> Outcome {
+        let Select { mailbox, is_read_only, wants_condstore, resync } = select;
+        if resync.is_some() && !self.enabled.qresync {
+            return Err(Bad("QRESYNC needs ENABLE QRESYNC").into());
+        }
         // RFC 9051 §6.3.2: also a failed SELECT leaves no mailbox selected.
-        let before = self.selected.take();
+        if self.selected.take().is_some() {
+            // RFC 7162 §3.2.11, RFC 9051 §7.1.
+            self.say(format_args!("OK [CLOSED] The previous mailbox is closed"));
+        }
         let store = self.store();
         let account = self.account()?;
-        let name = names::decode(mailbox).ok_or_else(bad_name)?;
+        let name = names::decode(&mailbox).ok_or_else(bad_name)?;
         let mailbox = store.mailbox_by_name(account, &name)?.ok_or_else(no_mailbox)?;
         // The modseq is older than the list: what comes between them is told again, never lost.
         let view = View::new(store.uids(mailbox.id)?, mailbox.highest_modseq);
         let unseen = first_unseen(&store, &mailbox, &view).await?;
+        let keywords = store.keywords(mailbox.id)?;
         self.is_condstore |= wants_condstore;
-        if before.is_some() {
-            // RFC 7162 §3.2.11, RFC 9051 §7.1.
-            self.say(format_args!("OK [CLOSED] The previous mailbox is closed"));
-        }
-        self.say(format_args!("FLAGS ({SYSTEM} {KEYWORDS})"));
+        self.knows_modseq |= self.is_condstore;
+        self.say(format_args!("FLAGS ({})", flags_of(&keywords).0));
         self.say(format_args!("{} EXISTS", view.exists()));
         self.say(format_args!("0 RECENT"));
         if let Some(seq) = unseen {
@@ -46,11 +72,18 @@ impl Session {
         self.say(format_args!("OK [UIDVALIDITY {}] UIDs are valid", mailbox.uid_validity));
         self.say(format_args!("OK [UIDNEXT {}] The next UID", mailbox.uid_next));
         self.say(format_args!("OK [HIGHESTMODSEQ {}] The highest modseq", mailbox.highest_modseq));
-        let permanent =
-            if is_read_only { String::new() } else { format!("{SYSTEM} {KEYWORDS} \\*") };
-        self.say(format_args!("OK [PERMANENTFLAGS ({permanent})] Flags that stay"));
-        let selected = Selected { mailbox: mailbox.id, view, is_read_only, told: Vec::new() };
+        self.say_permanent_flags(&keywords, is_read_only);
+        let selected = Selected {
+            mailbox: mailbox.id,
+            view,
+            is_read_only,
+            told: Vec::new(),
+            keywords: hash_of(&keywords),
+        };
         self.selected = Some(Box::new(selected));
+        if let Some(resync) = resync.filter(|r| r.uid_validity == mailbox.uid_validity.0) {
+            self.resync(mailbox.id, &resync).await?;
+        }
         if is_read_only {
             ok("[READ-ONLY] EXAMINE completed")
         } else {
@@ -58,7 +91,29 @@ impl Session {
         }
     }
 
-    /// CLOSE: expunges without a word.
+    fn say_permanent_flags(&mut self, keywords: &[String], is_read_only: bool) {
+        let permanent = match flags_of(keywords) {
+            _ if is_read_only => String::new(),
+            (flags, true) => format!("{flags} \\*"),
+            (flags, false) => flags,
+        };
+        self.say(format_args!("OK [PERMANENTFLAGS ({permanent})] Flags that stay"));
+    }
+
+    /// FLAGS again, if keywords came or went since it was told (RFC 9051 §7.3.5).
+    pub(super) fn tell_keywords(&mut self) {
+        let store = self.store();
+        let Some(selected) = self.selected.as_deref_mut() else { return };
+        // A mailbox that is gone says so elsewhere.
+        let Ok(keywords) = store.keywords(selected.mailbox) else { return };
+        let (hash, is_read_only) = (hash_of(&keywords), selected.is_read_only);
+        if std::mem::replace(&mut selected.keywords, hash) != hash {
+            self.say(format_args!("FLAGS ({})", flags_of(&keywords).0));
+            self.say_permanent_flags(&keywords, is_read_only);
+        }
+    }
+
+    /// CLOSE: expunges without a word. No HIGHESTMODSEQ: RFC 7162 §3.2.8.
     pub(super) async fn close(&mut self) -> Outcome {
         let selected = self.selected()?;
         let (mailbox, is_read_only) = (selected.mailbox, selected.is_read_only);
@@ -78,24 +133,34 @@ impl Session {
 
 /// The sequence number of the first message without `\Seen`.
 async fn first_unseen(store: &Store, mailbox: &Mailbox, view: &View) -> Result<Option<u32>, Fail> {
-    let (Some(mut from), Some(last)) = (view.uids().first(), view.uids().last()) else {
-        return Ok(None);
-    };
     if mailbox.unseen == 0 {
         return Ok(None);
     }
-    let mut looked = 0;
-    while looked < UNSEEN_LOOK_MAX {
-        let rows = store.rows(mailbox.id, from, last, SLICE)?;
-        if let Some(row) = rows.iter().find(|row| row.flags.system & Flags::SEEN == 0) {
-            return Ok(view.sequence().of(row.uid));
-        }
-        match rows.last() {
-            Some(row) if rows.len() == SLICE => from = Uid(row.uid.0.saturating_add(1)),
-            _ => break,
-        }
-        looked += rows.len();
-        tokio::task::yield_now().await;
+    let uid = if mailbox.exists > AT_ONCE_MAX {
+        look_away(store.clone(), mailbox.id).await?
+    } else {
+        store.first_unseen(mailbox.id)?
+    };
+    Ok(uid.and_then(|uid| view.sequence().of(uid)))
+}
+
+async fn look_away(store: Store, mailbox: MailboxId) -> Result<Option<base::Uid>, Fail> {
+    let looking: Result<Result<_, StoreError>, _> =
+        tokio::task::spawn_blocking(move || store.first_unseen(mailbox)).await;
+    Ok(looking.map_err(|_| no("[SERVERBUG] Internal error"))??)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_name_the_keywords_of_the_mailbox() {
+        let (flags, has_room) = flags_of(&["$junk".to_owned(), "Rot".to_owned()]);
+        assert!(has_room && flags.ends_with(" $Important $junk Rot"), "{flags}");
+        assert!(!flags.contains("$Junk"));
+        let many: Vec<String> = (0..KEYWORDS_MAX).map(|n| format!("k{n}")).collect();
+        let (flags, has_room) = flags_of(&many);
+        assert!(!has_room && !flags.contains("$Forwarded") && flags.ends_with(" k63"));
     }
-    Ok(None)
 }

@@ -4,12 +4,14 @@
 //! Memory: between commands a session holds its connection, an id and the ranges of its view. Whatever
 //! a command needs lives in a boxed future that ends with the command.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base::{AccountId, MailboxId, ModSeq, Uid};
 use session::{Conn, ConnError};
 use store::{Flags, Store, StoreError};
 
+use super::enable::Enabled;
 use super::parse::{Command, Numbers, Tagged};
 use super::receive::Received;
 use super::reply::{Answer, Fail, Outcome, ok};
@@ -34,6 +36,8 @@ pub(super) struct Selected {
     pub(super) is_read_only: bool,
     /// Flag changes of the current command that the client has heard of, ascending by UID.
     pub(super) told: Vec<(Uid, ModSeq)>,
+    /// Of the keywords that FLAGS named last.
+    pub(super) keywords: u64,
 }
 
 /// A session.
@@ -44,12 +48,24 @@ pub(super) struct Session {
     pub(super) selected: Option<Box<Selected>>,
     /// RFC 7162 §3.1: answers carry MODSEQ from the first command that asks for it.
     pub(super) is_condstore: bool,
+    /// The client knows how far its knowledge of the mailbox reaches: HIGHESTMODSEQ was told.
+    pub(super) knows_modseq: bool,
+    /// What ENABLE turned on.
+    pub(super) enabled: Enabled,
     bad_commands: u32,
 }
 
 impl Session {
     pub(super) fn new(conn: Conn) -> Self {
-        Self { conn, account: None, selected: None, is_condstore: false, bad_commands: 0 }
+        Self {
+            conn,
+            account: None,
+            selected: None,
+            is_condstore: false,
+            knows_modseq: false,
+            enabled: Enabled::default(),
+            bad_commands: 0,
+        }
     }
 
     pub(super) fn store(&self) -> Store {
@@ -165,7 +181,34 @@ impl Session {
             self.answer(tag, &answer)?;
             return Err(fail);
         }
-        self.answer(tag, &answer)
+        self.say_modseq();
+        match answer {
+            Answer::Expunged(text) => self.answer(tag, &self.expunged(text)),
+            answer => self.answer(tag, &answer),
+        }
+    }
+
+    /// RFC 7162 §3.1: the first command that asks for modseqs in a selected mailbox is told HIGHESTMODSEQ.
+    /// §3.2: while an expunge is held back, the client must not take its knowledge for newer than that.
+    fn say_modseq(&mut self) {
+        let Some(view) = self.selected.as_ref().map(|selected| &selected.view) else { return };
+        let is_held = self.enabled.qresync && view.told_up_to.is_some();
+        if self.is_condstore && (is_held || !self.knows_modseq) {
+            let modseq = view.told_up_to.unwrap_or(view.modseq);
+            self.say(format_args!("OK [HIGHESTMODSEQ {modseq}] All changes up to it are told"));
+            self.knows_modseq = true;
+        }
+    }
+
+    /// RFC 7162 §3.2.7: the answer to a command that expunged.
+    fn expunged(&self, text: &'static str) -> Answer {
+        match &self.selected {
+            Some(selected) if self.enabled.qresync => {
+                let modseq = selected.view.told_up_to.unwrap_or(selected.view.modseq);
+                Answer::Ok(format!("[HIGHESTMODSEQ {modseq}] {text}").into())
+            }
+            _ => Answer::Ok(text.into()),
+        }
     }
 
     /// Writes the tagged answer and counts the bad ones.
@@ -174,6 +217,7 @@ impl Session {
             Answer::Ok(text) => ("OK", text),
             Answer::No(text) => ("NO", text),
             Answer::Bad(text) => ("BAD", text),
+            Answer::Expunged(text) => ("OK", &Cow::Borrowed(*text)),
             Answer::Given => return Ok(()),
         };
         self.conn.write(format!("{tag} {word} {text}\r\n").as_bytes());
@@ -239,9 +283,7 @@ impl Session {
         let account = self.account()?;
         match command {
             Command::Enable(names) => self.enable(&names),
-            Command::Select { mailbox, is_read_only, wants_condstore } => {
-                self.select(&mailbox, is_read_only, wants_condstore).await
-            }
+            Command::Select(select) => self.select(*select).await,
             Command::Create { mailbox, special_uses } => {
                 self.create(account, &mailbox, &special_uses).await
             }
@@ -297,6 +339,7 @@ impl Session {
             }
         };
         let mut news = selected.view.take(&changes, may_expunge);
+        let has_flags = !changes.added.is_empty() || !news.flags.is_empty();
         let told = std::mem::take(&mut selected.told);
         news.flags.retain(|(_, uid, _, modseq)| {
             told.binary_search_by_key(uid, |known| known.0)
@@ -304,19 +347,28 @@ impl Session {
                 .and_then(|at| told.get(at))
                 .is_none_or(|known| known.1 < *modseq)
         });
+        if has_flags {
+            self.tell_keywords();
+        }
         self.write_news(&news).await
     }
 
     async fn write_news(&mut self, news: &News) -> Result<(), Fail> {
-        for seq in &news.expunged {
-            self.say(format_args!("{seq} EXPUNGE"));
-            self.flush_if_full().await?;
+        if self.enabled.qresync {
+            self.say_vanished(&news.vanished, false).await?;
+        } else {
+            for seq in &news.expunged {
+                self.say(format_args!("{seq} EXPUNGE"));
+                self.flush_if_full().await?;
+            }
         }
         if let Some(exists) = news.exists {
             self.say(format_args!("{exists} EXISTS"));
         }
-        for (seq, _, flags, modseq) in &news.flags {
-            self.write_flags(*seq, None, Some(flags), *modseq);
+        for (seq, uid, flags, modseq) in &news.flags {
+            // RFC 7162 §3.2.4.
+            let uid = self.is_condstore.then_some(*uid);
+            self.write_flags(*seq, uid, Some(flags), *modseq);
             self.flush_if_full().await?;
         }
         Ok(())

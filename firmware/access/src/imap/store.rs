@@ -26,7 +26,8 @@ impl Session {
         let unchanged_since = wanted.unchanged_since.map(ModSeq);
         let outcome =
             store.store_flags(mailbox, uids, wanted.op, wanted.flags, unchanged_since).await?;
-        self.tell_stored(&outcome, numbers, wanted.is_silent, before).await?;
+        let since = if unchanged_since.is_some() { ModSeq(0) } else { before };
+        self.tell_stored(&outcome, numbers, wanted.is_silent, since).await?;
         if outcome.modified.is_empty() {
             return ok("STORE completed");
         }
@@ -34,7 +35,8 @@ impl Session {
         Ok(Answer::Ok(format!("[MODIFIED {modified}] Conditional STORE failed for some").into()))
     }
 
-    /// The untagged answers. A silent one tells MODSEQ only, to those who asked for it (RFC 7162 §3.1.3).
+    /// The untagged answers. A silent one tells MODSEQ only, to those who asked for it (RFC 7162 §3.1.3), of
+    /// what changed after `before`.
     async fn tell_stored(
         &mut self,
         outcome: &FlagOutcome,
@@ -44,11 +46,14 @@ impl Session {
     ) -> Result<(), Fail> {
         let uids = self.selected()?.view.uids().clone();
         let mut sequence = super::view::Sequence::over(&uids);
+        if outcome.rows.iter().any(|(_, flags, _)| !flags.keywords.is_empty()) {
+            self.tell_keywords();
+        }
         let is_condstore = self.is_condstore;
         for (uid, flags, modseq) in &outcome.rows {
             let Some(seq) = sequence.of(*uid) else { continue };
             self.selected()?.told.push((*uid, *modseq));
-            let uid = (numbers == Numbers::Uid).then_some(*uid);
+            let uid = (numbers == Numbers::Uid || is_condstore).then_some(*uid);
             if !is_silent {
                 self.write_flags(seq, uid, Some(flags), *modseq);
             } else if is_condstore && *modseq > before {

@@ -16,6 +16,8 @@ pub(crate) struct View {
     gone: UidRanges,
     /// Everything up to here is told or waits in `gone`.
     pub(crate) modseq: ModSeq,
+    /// While something waits in `gone`: all changes up to here are told. RFC 7162 §3.2.
+    pub(crate) told_up_to: Option<ModSeq>,
 }
 
 /// What the client is to be told, in this order.
@@ -23,6 +25,8 @@ pub(crate) struct View {
 pub(crate) struct News {
     /// Sequence numbers, descending: each is right when its turn comes.
     pub(crate) expunged: Vec<u32>,
+    /// The same by UID.
+    pub(crate) vanished: UidRanges,
     /// The new EXISTS.
     pub(crate) exists: Option<u64>,
     /// Sequence number, UID, flags and modseq of changed messages.
@@ -30,7 +34,7 @@ pub(crate) struct News {
 }
 
 /// What is in `all` and not in `without`.
-fn subtract(all: &UidRanges, without: &UidRanges) -> UidRanges {
+pub(super) fn subtract(all: &UidRanges, without: &UidRanges) -> UidRanges {
     let mut rest = UidRanges::new();
     let mut holes = without.ranges().iter().peekable();
     for &(first, last) in all.ranges() {
@@ -66,7 +70,7 @@ fn unite(set: &mut UidRanges, more: &UidRanges) {
 
 impl View {
     pub(crate) fn new(uids: UidRanges, modseq: ModSeq) -> Self {
-        Self { uids, gone: UidRanges::new(), modseq }
+        Self { uids, gone: UidRanges::new(), modseq, told_up_to: None }
     }
 
     /// EXISTS.
@@ -99,11 +103,7 @@ impl View {
     /// As [`View::resolve`], leaving out numbers that are not there.
     pub(crate) fn find(&self, set: &SequenceSet, numbers: Numbers) -> UidRanges {
         if numbers == Numbers::Uid {
-            let mut named = UidRanges::new();
-            for (first, last) in set.ranges(self.uids.last().map(|uid| uid.0)) {
-                named.insert_range(Uid(first), Uid(last));
-            }
-            return self.uids.intersection(&named);
+            return self.uids.intersection(&set.uids(self.uids.last().map(|uid| uid.0)));
         }
         let exists = u32::try_from(self.exists()).unwrap_or(u32::MAX);
         let wanted = set.ranges((exists > 0).then_some(exists));
@@ -140,7 +140,8 @@ impl View {
     pub(crate) fn take(&mut self, changes: &Changes, may_expunge: bool) -> News {
         let mut news = News::default();
         let known = self.uids.clone();
-        self.modseq = self.modseq.max(changes.highest_modseq);
+        let before = self.modseq;
+        self.modseq = before.max(changes.highest_modseq);
         let lost = self.uids.intersection(&changes.expunged);
         unite(&mut self.gone, &lost);
         if may_expunge && !self.gone.is_empty() {
@@ -148,8 +149,10 @@ impl View {
             news.expunged = self.gone.iter().filter_map(|uid| sequence.of(uid)).collect();
             news.expunged.reverse();
             self.uids = subtract(&self.uids, &self.gone);
-            self.gone = UidRanges::new();
+            news.vanished = std::mem::take(&mut self.gone);
         }
+        self.told_up_to = (!self.gone.is_empty())
+            .then(|| self.told_up_to.map_or(before, |told| told.min(before)));
         let fresh = subtract(&subtract(&changes.added, &changes.expunged), &known);
         if !fresh.is_empty() {
             unite(&mut self.uids, &fresh);
@@ -250,20 +253,23 @@ mod tests {
                 (Uid(6), Flags::default(), ModSeq(6)),
             ],
             expunged: ranges(&[3, 4, 8, 99]),
+            ..Changes::default()
         };
         let mut held = view.clone();
         let news = view.take(&changes, true);
         assert_eq!((news.expunged, news.exists), (vec![4, 3], Some(5)));
         assert_eq!(news.flags.iter().map(|f| f.0).collect::<Vec<_>>(), [2, 3]);
-        assert_eq!(view.modseq, ModSeq(9));
+        assert_eq!((view.modseq, view.told_up_to), (ModSeq(9), None));
+        assert_eq!(news.vanished.to_string(), "3:4");
 
         // The same with the numbers held still.
         let news = held.take(&changes, false);
         assert_eq!((news.expunged, news.exists), (vec![], Some(7)));
+        assert_eq!(held.told_up_to, Some(ModSeq(1)));
         assert_eq!(news.flags.iter().map(|f| f.0).collect::<Vec<_>>(), [2, 5]);
         let news = held.take(&Changes { highest_modseq: ModSeq(9), ..Changes::default() }, true);
         assert_eq!((news.expunged, news.exists), (vec![4, 3], None));
-        assert_eq!(held.uids().to_string(), view.uids().to_string());
+        assert_eq!((held.uids().to_string(), held.told_up_to), (view.uids().to_string(), None));
     }
 
     #[test]

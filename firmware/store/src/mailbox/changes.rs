@@ -124,6 +124,7 @@ fn unsharp(
     since: ModSeq,
     changes: &mut Changes,
 ) -> Result<(), StoreError> {
+    changes.is_beyond_log = true;
     let keywords = Keywords::load(view, id)?;
     flags::scan(view, id, 0, u32::MAX, &mut |number, block| {
         for (slot, marks) in block {
@@ -187,9 +188,10 @@ mod tests {
         assert_eq!((tables.len(T::Change).unwrap(), mailbox.log_floor), (KEPT_MAX, ModSeq(11)));
 
         let sharp = since(&tables, id, mailbox.log_floor).unwrap();
-        assert!(sharp.added.is_empty() && sharp.expunged.is_empty());
+        assert!(sharp.added.is_empty() && sharp.expunged.is_empty() && !sharp.is_beyond_log);
         assert_eq!(sharp.flags.len(), 1);
         let older = since(&tables, id, ModSeq(10)).unwrap();
+        assert!(older.is_beyond_log);
         assert_eq!((older.added, older.expunged.to_string().as_str()), (three, "1:2,4:5"));
         assert!(since(&tables, id, mailbox.highest_modseq).unwrap().flags.is_empty());
     }

@@ -8,7 +8,7 @@ use crate::index::{T, Tables, View};
 use crate::{Flags, StoreError};
 
 /// Keywords in use in one mailbox.
-const KEYWORDS_MAX: usize = 64;
+pub const KEYWORDS_MAX: usize = 64;
 /// Bytes of one keyword.
 const KEYWORD_BYTES_MAX: usize = 128;
 
@@ -47,6 +47,11 @@ impl Keywords {
 
     fn bit_of(&self, keyword: &str) -> Option<usize> {
         self.names.iter().position(|name| name.eq_ignore_ascii_case(keyword))
+    }
+
+    /// The names that are taken.
+    pub(crate) fn into_names(self) -> Vec<String> {
+        self.names.into_iter().filter(|name| !name.is_empty()).collect()
     }
 
     /// The bits of those keywords that the mailbox knows.

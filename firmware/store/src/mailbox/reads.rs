@@ -7,7 +7,7 @@ use super::message_row::MessageRow;
 use super::{flags, name, row};
 use crate::codec::{In, Out, account_key, message_key};
 use crate::index::{T, View};
-use crate::{Mailbox, Row, StoreError};
+use crate::{Flags, Mailbox, Row, StoreError};
 
 pub(crate) fn mailbox(view: &impl View, id: MailboxId) -> Result<Option<Mailbox>, StoreError> {
     row::find(view, id)?.map(|row| row.show(view, id)).transpose()
@@ -61,6 +61,17 @@ pub(crate) fn uids(view: &impl View, id: MailboxId) -> Result<UidRanges, StoreEr
         Ok(true)
     })?;
     Ok(uids)
+}
+
+/// The first message without `\Seen`.
+pub(crate) fn first_unseen(view: &impl View, id: MailboxId) -> Result<Option<Uid>, StoreError> {
+    let mut first = None;
+    flags::scan(view, id, 0, u32::MAX, &mut |number, block| {
+        let unseen = block.iter().find(|(_, marks)| marks.system & Flags::SEEN == 0);
+        first = unseen.map(|(slot, _)| flags::uid_at(number, *slot));
+        Ok(first.is_none())
+    })?;
+    Ok(first)
 }
 
 /// Rows with `from <= uid <= to`, ascending, at most `limit`.

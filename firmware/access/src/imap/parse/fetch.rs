@@ -61,6 +61,8 @@ pub(crate) struct Fetch {
     pub(crate) items: Vec<FetchItem>,
     /// RFC 7162 §3.1.4.1.
     pub(crate) changed_since: Option<u64>,
+    /// RFC 7162 §3.2.6.
+    pub(crate) wants_vanished: bool,
 }
 
 impl Fetch {
@@ -250,26 +252,31 @@ impl Input<'_> {
         if items.is_empty() { Err(Bad("no FETCH items")) } else { Ok(items) }
     }
 
+    /// RFC 7162 §7: `"CHANGEDSINCE" SP mod-sequence-value` and `"VANISHED"`.
+    fn fetch_modifier(&mut self, fetch: &mut Fetch) -> Parsed<()> {
+        if self.word("CHANGEDSINCE") {
+            self.space()?;
+            fetch.changed_since = Some(self.number64()?);
+        } else if self.word("VANISHED") {
+            fetch.wants_vanished = true;
+        } else {
+            return Err(Bad("unknown FETCH modifier"));
+        }
+        Ok(())
+    }
+
     /// `fetch = "FETCH" SP sequence-set SP items [fetch-modifiers]`
     pub(super) fn fetch(&mut self) -> Parsed<Fetch> {
         self.space()?;
         let set = self.sequence_set()?;
         self.space()?;
         let items = self.fetch_items()?;
-        let mut changed_since = None;
+        let mut fetch = Fetch { set, items, changed_since: None, wants_vanished: false };
         while self.eat(b' ') {}
         if self.peek() == Some(b'(') {
-            // RFC 7162 §7: fetch-modifier =/ "CHANGEDSINCE" SP mod-sequence-value
-            let values = self.list(1, |input| {
-                if !input.word("CHANGEDSINCE") {
-                    return Err(Bad("unknown FETCH modifier"));
-                }
-                input.space()?;
-                input.number64()
-            })?;
-            changed_since = values.first().copied();
+            self.list(4, |input| input.fetch_modifier(&mut fetch))?;
         }
-        Ok(Fetch { set, items, changed_since })
+        Ok(fetch)
     }
 }
 
@@ -352,7 +359,10 @@ mod tests {
     #[test]
     fn the_modifier_is_read() {
         let fetch = Input::new(b" 1:* (FLAGS) (CHANGEDSINCE 12)\r\n").fetch().unwrap();
-        assert_eq!(fetch.changed_since, Some(12));
+        assert_eq!((fetch.changed_since, fetch.wants_vanished), (Some(12), false));
+        let fetch = Input::new(b" 1 FLAGS (VANISHED CHANGEDSINCE 1)\r\n").fetch().unwrap();
+        assert_eq!((fetch.changed_since, fetch.wants_vanished), (Some(1), true));
+        assert!(Input::new(b" 1 FLAGS (VANISHEDX)\r\n").fetch().is_err());
     }
 
     #[test]

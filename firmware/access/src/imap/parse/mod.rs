@@ -14,6 +14,7 @@ mod fetch;
 mod framing;
 mod list;
 mod search;
+mod select;
 mod sequence;
 mod store;
 
@@ -24,6 +25,7 @@ pub(crate) use fetch::{Fetch, FetchItem, Section, SectionText};
 pub(crate) use framing::{LiteralMark, literal_mark};
 pub(crate) use list::{List, ListKind, StatusItem};
 pub(crate) use search::{HeaderName, Key, ReturnOption, Search};
+pub(crate) use select::{Resync, Select};
 pub(crate) use sequence::SequenceSet;
 
 /// Why bytes are not a command: the text of the `BAD` reply.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base::{Uid, UidRanges};
+
 use super::{Bad, Input, Parsed};
 
 /// Most elements of a set.
@@ -37,6 +39,20 @@ impl SequenceSet {
             }
         }
         merged
+    }
+
+    /// The numbers as UIDs.
+    pub(crate) fn uids(&self, highest: Option<u32>) -> UidRanges {
+        let mut uids = UidRanges::new();
+        for (first, last) in self.ranges(highest) {
+            uids.insert_range(Uid(first), Uid(last));
+        }
+        uids
+    }
+
+    /// True if `*` stands in the set.
+    pub(crate) fn has_star(&self) -> bool {
+        self.0.iter().any(|bounds| bounds.0.is_none() || bounds.1.is_none())
     }
 
     /// True if the set names, without `*`, a number above `highest`.
