@@ -41,6 +41,11 @@ fn imap() {
 }
 
 #[test]
+fn pop3() {
+    play_folder("pop3");
+}
+
+#[test]
 fn smtp() {
     play_folder("smtp");
 }

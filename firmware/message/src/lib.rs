@@ -12,6 +12,7 @@ mod imap;
 #[cfg(test)]
 mod kept_messages;
 mod lexer;
+mod lines;
 mod mime;
 mod scanner;
 mod structure;
@@ -19,5 +20,6 @@ mod structure;
 pub use address::parse_addresses;
 pub use edit::{CrlfWriter, emit_field, with_crlf};
 pub use field::{Field, HeaderFields, header_fields};
+pub use lines::{LineOctets, LinePiece, Lines};
 pub use scanner::Scanner;
 pub use structure::{Addr, Disposition, MailHeader, Part, PartKind, Structure};

@@ -171,6 +171,7 @@ fn start(
     };
     let https_port = 443 + args.port_offset;
     let web = Web::new(ctx.clone(), delivery.clone(), ring, link.clone(), https_port);
+    let maildrops = access::pop3::Maildrops::default();
     for (service, listener) in sockets.listeners {
         let ctx = ctx.clone();
         match service {
@@ -181,6 +182,10 @@ fn start(
             "imap" | "imaps" => {
                 let server = Arc::new(access::imap::Imap::new(service == "imaps"));
                 tasks.spawn(session::serve(listener, server, ctx));
+            }
+            "pop3" | "pop3s" => {
+                let server = access::pop3::Pop3::new(service == "pop3s", maildrops.clone());
+                tasks.spawn(session::serve(listener, Arc::new(server), ctx));
             }
             "http" => {
                 tasks.spawn(web.clone().serve_http(listener));

@@ -52,8 +52,8 @@ pub use directory::{
 pub use disk::{Disk, DiskFile};
 pub use error::StoreError;
 pub use mail::{
-    Appended, Changes, CheckReport, Copied, Delivered, Delivery, FlagOp, FlagOutcome, Flags,
-    ImapTexts, LocalTarget, Mailbox, NewMessage, Row, SpecialUse, Stats, TargetMailbox,
+    Appended, Changes, CheckReport, Copied, Delivered, Delivery, DropRow, FlagOp, FlagOutcome,
+    Flags, ImapTexts, LocalTarget, Mailbox, NewMessage, Row, SpecialUse, Stats, TargetMailbox,
 };
 pub use mailbox::keywords::KEYWORDS_MAX;
 pub use queue::is_due;

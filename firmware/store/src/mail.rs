@@ -185,6 +185,19 @@ pub struct Row {
     pub blob: BlobHash,
 }
 
+/// A message as POP3 lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DropRow {
+    /// UID.
+    pub uid: Uid,
+    /// Octets of its lines with CRLF, as [`message::LineOctets`] counts them.
+    pub octets: u64,
+    /// Bytes as stored.
+    pub size: u64,
+    /// The content.
+    pub blob: BlobHash,
+}
+
 /// Texts ready to stand in a FETCH response.
 #[derive(Clone, Debug)]
 pub struct ImapTexts {

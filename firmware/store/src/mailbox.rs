@@ -7,6 +7,7 @@ pub(crate) mod copying;
 pub(crate) mod expunging;
 pub(crate) mod flags;
 pub(crate) mod keywords;
+pub(crate) mod maildrop;
 pub(crate) mod marking;
 pub(crate) mod message_row;
 pub(crate) mod name;

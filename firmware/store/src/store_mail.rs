@@ -7,10 +7,10 @@ use crate::directory::account;
 use crate::mailbox::copying::{self, Source};
 use crate::mailbox::keywords::Keywords;
 use crate::mailbox::marking::Marking;
-use crate::mailbox::{acts, changes, expunging, reads};
+use crate::mailbox::{acts, changes, expunging, maildrop, reads};
 use crate::{
-    Appended, Changes, Copied, Delivered, Delivery, FlagOp, FlagOutcome, Flags, ImapTexts, Mailbox,
-    NewMessage, READ_MAX, Row, SpecialUse, Store, StoreError, blob, delivering, text,
+    Appended, Changes, Copied, Delivered, Delivery, DropRow, FlagOp, FlagOutcome, Flags, ImapTexts,
+    Mailbox, NewMessage, READ_MAX, Row, SpecialUse, Store, StoreError, blob, delivering, text,
 };
 
 /// # Errors
@@ -56,6 +56,17 @@ impl Store {
         uids: Option<UidRanges>,
     ) -> Result<(UidRanges, ModSeq), StoreError> {
         self.act(move |tx| expunging::expunge(tx, mailbox, uids.as_ref())).await
+    }
+
+    /// The end of a POP3 session: `seen` get `\Seen` and `deleted` go, whether they have `\Deleted` or
+    /// not; returns what went. `NoSuchMailbox`.
+    pub async fn update_maildrop(
+        &self,
+        mailbox: MailboxId,
+        seen: UidRanges,
+        deleted: UidRanges,
+    ) -> Result<UidRanges, StoreError> {
+        self.act(move |tx| maildrop::update(tx, mailbox, &seen, &deleted)).await
     }
 
     /// New rows that link the same contents. `NoSuchMailbox`, `OverQuota`.
@@ -163,6 +174,17 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         reads::rows(&self.snapshot()?, mailbox, from, to, limit)
+    }
+
+    /// As [`Store::rows`], as POP3 lists them.
+    pub fn drop_rows(
+        &self,
+        mailbox: MailboxId,
+        from: Uid,
+        to: Uid,
+        limit: usize,
+    ) -> Result<Vec<DropRow>, StoreError> {
+        maildrop::rows(&self.snapshot()?, mailbox, from, to, limit)
     }
 
     /// The MIME structure of a content.

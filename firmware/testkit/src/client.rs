@@ -271,6 +271,19 @@ impl Client {
         Ok(reply)
     }
 
+    /// Sends a POP3 command and expects `+OK`; gives the line.
+    ///
+    /// # Errors
+    /// Another reply came, or none.
+    pub fn pop3(&mut self, command: &str) -> Result<String> {
+        self.send(command)?;
+        let reply = self.read_line()?.context("closed before a reply")?;
+        if !reply.starts_with("+OK") {
+            bail!("{command:?} was answered {reply:?}");
+        }
+        Ok(reply)
+    }
+
     /// Sends an IMAP command with tag `t` and gives all lines up to its OK.
     /// A literal in the response comes as lines.
     ///

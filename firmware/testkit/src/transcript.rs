@@ -4,7 +4,7 @@
 //! # RFC 6851 §3.3: why this must hold.
 //! account anna                      accounts of office.test; password secret-NAME
 //! mailbox INBOX 3 messages          appended to the last account's mailbox before the talk begins
-//! protocol imap                     imap imaps smtp submission submissions lmtp; default: the folder's name
+//! protocol imap                     imap imaps pop3 pop3s smtp submission submissions lmtp; default: the folder's name
 //! raw                               connections begin before the greeting and are not logged in
 //! C1: a1 SELECT INBOX               sends a line with CRLF on connection 1
 //! C1> \x00ab\r\n.\n                 sends bytes as they are (\r \n \t \\ \xHH)
@@ -16,7 +16,7 @@
 //! login 1 bert                      logs connection 1 in as another account (before its first line)
 //! open 2 imap                       opens connection 2 with another protocol, for the last account
 //! ```
-//! IMAP connections are opened at their first line and logged in as the last account unless `raw`. SMTP ones
+//! IMAP and POP3 connections are opened at their first line and logged in as the last account unless `raw`. SMTP ones
 //! have had their greeting and `EHLO client.test` answered unless `raw`.
 
 use std::collections::BTreeMap;
@@ -236,6 +236,8 @@ fn port_of(protocol: &str) -> Result<u16> {
     Ok(match protocol {
         "imap" => 143,
         "imaps" => 993,
+        "pop3" => 110,
+        "pop3s" => 995,
         "smtp" => 25,
         "submission" => 587,
         "submissions" => 465,
@@ -327,6 +329,10 @@ fn open(to: &dyn Connector, protocol: &str, account: Option<&str>) -> Result<Cli
     if protocol.starts_with("imap") {
         client.read_line()?.context("no greeting")?;
         client.imap(&format!("LOGIN {account}@office.test secret-{account}"))?;
+    } else if protocol.starts_with("pop3") {
+        client.read_line()?.context("no greeting")?;
+        client.pop3(&format!("USER {account}@office.test"))?;
+        client.pop3(&format!("PASS secret-{account}"))?;
     } else {
         client.smtp_reply()?;
         let hello = if protocol == "lmtp" { "LHLO" } else { "EHLO" };

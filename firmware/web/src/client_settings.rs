@@ -41,7 +41,11 @@ impl ClientSettings {
         };
         Self {
             user,
-            incoming: vec![server("imap", 993, "tls"), server("imap", 143, "starttls")],
+            incoming: vec![
+                server("imap", 993, "tls"),
+                server("imap", 143, "starttls"),
+                server("pop3", 995, "tls"),
+            ],
             outgoing: vec![server("smtp", 465, "tls"), server("smtp", 587, "starttls")],
             fingerprint: web.ctx().tls.info().fingerprint,
             host,

@@ -41,7 +41,7 @@ export interface OutboundChange {
 }
 export interface OutboundTest { ok: boolean; stage: string; reason: string; detail: string; host?: string }
 
-export interface ClientServer { protocol: 'imap' | 'smtp'; host: string; port: number; security: 'tls' | 'starttls' }
+export interface ClientServer { protocol: 'imap' | 'pop3' | 'smtp'; host: string; port: number; security: 'tls' | 'starttls' }
 export interface ClientSettings {
   user: string | null; host?: string; incoming: ClientServer[]; outgoing: ClientServer[]; fingerprint?: string;
 }

@@ -193,6 +193,7 @@ export const de: Catalogue = {
   'client.password': 'Passwort',
   'client.password.yours': 'das Passwort des Postfachs',
   'client.also': 'Falls das nicht geht: Port {port} mit {security}.',
+  'client.pop3': 'Programme, die nur POP3 kennen: Port {port} mit {security}.',
   'client.fingerprint': 'Fingerabdruck des Zertifikats (SHA-256)',
 
   'signin.title': 'Anmelden',

@@ -193,6 +193,7 @@ export const en = {
   'client.password': 'Password',
   'client.password.yours': 'the password of the mailbox',
   'client.also': 'If that does not work: port {port} with {security}.',
+  'client.pop3': 'Programs that only know POP3: port {port} with {security}.',
   'client.fingerprint': 'Fingerprint of the certificate (SHA-256)',
 
   'signin.title': 'Sign in',

@@ -193,6 +193,7 @@ export const es: Catalogue = {
   'client.password': 'Contraseña',
   'client.password.yours': 'la contraseña del buzón',
   'client.also': 'Si no funciona: puerto {port} con {security}.',
+  'client.pop3': 'Programas que solo conocen POP3: puerto {port} con {security}.',
   'client.fingerprint': 'Huella del certificado (SHA-256)',
 
   'signin.title': 'Entrar',

@@ -193,6 +193,7 @@ export const fr: Catalogue = {
   'client.password': 'Mot de passe',
   'client.password.yours': 'le mot de passe de la boîte aux lettres',
   'client.also': 'Si cela ne marche pas : port {port} avec {security}.',
+  'client.pop3': 'Logiciels qui ne connaissent que POP3 : port {port} avec {security}.',
   'client.fingerprint': 'Empreinte du certificat (SHA-256)',
 
   'signin.title': 'Se connecter',

@@ -193,6 +193,7 @@ export const it: Catalogue = {
   'client.password': 'Password',
   'client.password.yours': 'la password della casella',
   'client.also': 'Se non funziona: porta {port} con {security}.',
+  'client.pop3': 'Programmi che conoscono solo POP3: porta {port} con {security}.',
   'client.fingerprint': 'Impronta del certificato (SHA-256)',
 
   'signin.title': 'Accesso',
