@@ -53,12 +53,11 @@ async fn open(dir: &Path) -> Context {
     // The shape of the hash is not what is tested here.
     budget.password_hashes_at_once = 4;
     let options = Options {
-        dir: dir.to_owned(),
         cache_bytes: 8 << 20,
         message_bytes_max: budget.message_bytes_max,
-        message_memory_bytes: 256 << 10,
         queue_entries_max: 1_000,
         reserve_bytes: Some(0),
+        ..Options::new(dir)
     };
     let clock = Arc::new(SystemClock);
     let store = Store::open(options, clock.clone()).unwrap();

@@ -42,6 +42,10 @@ id!(
     /// One envelope with its message in the spool.
     QueueId(u64)
 );
+id!(
+    /// A stored content, numbered in the order of arrival from 1. Never reused.
+    BlobId(u64)
+);
 
 /// BLAKE3 of a message's bytes as they are served.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

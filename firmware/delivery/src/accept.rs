@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use base::{AccountId, Address, QueueId};
+use base::{AccountId, Address, BlobId, QueueId};
 use store::{
     Delivered, Envelope, Flags, LocalTarget, NewQueueEntry, Notify, Resolution, Staged,
     TargetMailbox,
@@ -93,13 +93,15 @@ impl Delivery {
         let delivery = store::Delivery { message: message.staged.clone(), local, remote };
         let delivered = self.store().deliver(delivery).await?;
         log_accepted(&message, &delivered);
-        self.confirm(&message, &route.to_confirm).await;
+        if let Some(blob) = delivered.blob {
+            self.confirm(&message, blob, &route.to_confirm).await;
+        }
         Ok(Accepted { queue_id: delivered.queue, local_copies: delivered.local.len() })
     }
 
     /// The success reports of NOTIFY=SUCCESS (RFC 3461 §5.2.3). They are news about a mail that has
     /// arrived; that one cannot be made does not undo it.
-    async fn confirm(&self, message: &AcceptedMessage, to_confirm: &[Rcpt]) {
+    async fn confirm(&self, message: &AcceptedMessage, blob: BlobId, to_confirm: &[Rcpt]) {
         if to_confirm.is_empty() {
             return;
         }
@@ -108,10 +110,9 @@ impl Delivery {
             .iter()
             .map(|rcpt| Report::delivered(rcpt.address.clone(), rcpt.orcpt.clone(), now))
             .collect();
-        let hash = message.staged.hash();
         let about = About {
             envelope: &message.envelope,
-            blob: &hash,
+            blob: &blob,
             size: message.staged.size(),
             skip: message.skip,
             arrived_at: now,

@@ -19,7 +19,7 @@ const RETURN_PATH: &[u8] = b"Return-Path: <>\r\n";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct About<'a> {
     pub(crate) envelope: &'a Envelope,
-    pub(crate) blob: &'a base::BlobHash,
+    pub(crate) blob: &'a base::BlobId,
     pub(crate) size: u64,
     pub(crate) skip: u32,
     pub(crate) arrived_at: Timestamp,

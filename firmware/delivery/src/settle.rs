@@ -234,7 +234,7 @@ fn log_change(entry: &QueueEntry, recipient: &QueueRecipient, change: Change, no
 
 #[cfg(test)]
 mod tests {
-    use base::{Address, BlobHash, QueueId};
+    use base::{Address, BlobId, QueueId};
     use store::{Envelope, Notify};
 
     use super::*;
@@ -254,7 +254,7 @@ mod tests {
         QueueEntry {
             id: QueueId(1),
             envelope: Envelope::default(),
-            blob: BlobHash([0; 32]),
+            blob: BlobId(1),
             size: 10,
             skip: 0,
             queued_at: Timestamp::from_secs(0),

@@ -1,12 +1,13 @@
-//! Contents by hash: one copy per message, whoever receives it, with a count of its links.
+//! Contents: one copy per message, whoever receives it, with a number in the order of arrival and a count
+//! of its links. The number makes neighbours of what arrived together: a mailbox is read in order.
 //!
 //! Links are message rows and queue entries. A content that nobody links stays, row and bytes, until
 //! the clean-up of the log takes it; a later message of the same hash finds it again.
 
-use base::BlobHash;
+use base::{BlobHash, BlobId};
 
 use crate::StoreError;
-use crate::codec::{In, Out};
+use crate::codec::{In, Out, blob_key};
 use crate::index::{T, Tables, View};
 use crate::segment::{LoggedDelivery, Place};
 use crate::staging::StagedInner;
@@ -15,16 +16,20 @@ use crate::writer::Tx;
 /// No offset, length or size is this large: 1 TB.
 const PLACE_MAX: u64 = 1 << 40;
 
+/// Version 1 had the hash as its key.
+const VERSION: u8 = 2;
+
 /// A content's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Blob {
     pub(crate) place: Place,
     pub(crate) links: u64,
+    pub(crate) hash: BlobHash,
 }
 
 impl Blob {
     pub(crate) fn decode(row: &[u8]) -> Result<Self, StoreError> {
-        let mut row = In::versioned(row, "content row")?;
+        let mut row = In::of_version(VERSION, row, "content row")?;
         let place = Place {
             segment: row.u32()?,
             offset: row.u64()?,
@@ -36,58 +41,78 @@ impl Blob {
         if place.offset.max(place.data_len).max(place.size) >= PLACE_MAX {
             return Err(StoreError::Damaged("content row with an impossible place".to_owned()));
         }
-        Ok(Self { place, links: row.u64()? })
+        Ok(Self { place, links: row.u64()?, hash: BlobHash(row.take()?) })
     }
 
     fn encode(&self) -> Vec<u8> {
-        Out::versioned()
+        Out::of_version(VERSION)
             .u32(self.place.segment)
             .u64(self.place.offset)
             .u32(self.place.table_at)
             .u64(self.place.data_len)
             .u64(self.place.size)
             .u64(self.links)
+            .bytes(&self.hash.0)
             .0
     }
 }
 
-pub(crate) fn find(view: &impl View, hash: &BlobHash) -> Result<Option<Blob>, StoreError> {
-    view.get(T::Blob, &hash.0)?.map(|row| Blob::decode(&row)).transpose()
+pub(crate) fn find(view: &impl View, id: BlobId) -> Result<Option<Blob>, StoreError> {
+    view.get(T::Blob, &blob_key(id))?.map(|row| Blob::decode(&row)).transpose()
+}
+
+/// The number of a content, if it is stored.
+pub(crate) fn number_of(view: &impl View, hash: &BlobHash) -> Result<Option<BlobId>, StoreError> {
+    let Some(row) = view.get(T::Hash, &hash.0)? else { return Ok(None) };
+    Ok(Some(BlobId(In::versioned(&row, "content hash")?.u64()?)))
 }
 
 /// The row of a content that something links.
-pub(crate) fn linked(view: &impl View, hash: &BlobHash) -> Result<Blob, StoreError> {
-    find(view, hash)?.ok_or_else(|| StoreError::Damaged(format!("message {hash} is missing")))
+pub(crate) fn linked(view: &impl View, id: BlobId) -> Result<Blob, StoreError> {
+    find(view, id)?.ok_or_else(|| StoreError::Damaged(format!("content {id} is missing")))
 }
 
 /// Adds `count` links to a content that exists.
-pub(crate) fn link(tables: &mut Tables<'_>, hash: &BlobHash, count: u64) -> Result<(), StoreError> {
-    let mut blob = linked(tables, hash)?;
+pub(crate) fn link(tables: &mut Tables<'_>, id: BlobId, count: u64) -> Result<(), StoreError> {
+    let mut blob = linked(tables, id)?;
     blob.links += count;
-    tables.put(T::Blob, &hash.0, &blob.encode())
+    tables.put(T::Blob, &blob_key(id), &blob.encode())
 }
 
 /// Takes a link away.
-pub(crate) fn unlink(tables: &mut Tables<'_>, hash: &BlobHash) -> Result<(), StoreError> {
-    let mut blob = linked(tables, hash)?;
+pub(crate) fn unlink(tables: &mut Tables<'_>, id: BlobId) -> Result<(), StoreError> {
+    let mut blob = linked(tables, id)?;
     blob.links = blob
         .links
         .checked_sub(1)
-        .ok_or_else(|| StoreError::Damaged(format!("message {hash} has too few links")))?;
-    tables.put(T::Blob, &hash.0, &blob.encode())
+        .ok_or_else(|| StoreError::Damaged(format!("content {id} has too few links")))?;
+    tables.put(T::Blob, &blob_key(id), &blob.encode())
 }
 
-/// Brings a staged content in, with `count` links; its bytes are written only if they are new.
+/// The number that a staged content has or will have; [`bring`] must follow in the same act.
+pub(crate) fn number(tx: &mut Tx<'_, '_>, staged: &StagedInner) -> Result<BlobId, StoreError> {
+    match number_of(&tx.tables, &staged.hash)? {
+        Some(id) => Ok(id),
+        None => crate::meta::next_content(tx),
+    }
+}
+
+/// Brings a staged content in under its [`number`], with `count` links; its bytes are written only if
+/// they are new.
 pub(crate) fn bring(
     tx: &mut Tx<'_, '_>,
+    id: BlobId,
     staged: &StagedInner,
     delivery: &LoggedDelivery,
     count: u64,
 ) -> Result<(), StoreError> {
-    if tx.has(T::Blob, &staged.hash.0)? {
-        return link(tx, &staged.hash, count);
+    let key = blob_key(id);
+    if tx.has(T::Blob, &key)? {
+        return link(tx, id, count);
     }
     let place = tx.log.append(staged, delivery)?;
-    tx.put(T::Blob, &staged.hash.0, &Blob { place, links: count }.encode())?;
-    tx.put(T::Text, &staged.hash.0, &staged.texts)
+    let blob = Blob { place, links: count, hash: staged.hash };
+    tx.put(T::Blob, &key, &blob.encode())?;
+    tx.put(T::Hash, &staged.hash.0, &Out::versioned().u64(id.0).0)?;
+    tx.put(T::Text, &key, &staged.texts)
 }

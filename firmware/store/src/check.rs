@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use base::{AccountId, BlobHash, MailboxId};
+use base::{AccountId, BlobId, MailboxId};
 
 use crate::index::{Snapshot, View};
 use crate::segment::Segments;
@@ -27,7 +27,7 @@ struct Walk<'v> {
     report: CheckReport,
     unlisted: u64,
     /// Links of each content as found.
-    links: BTreeMap<BlobHash, u64>,
+    links: BTreeMap<BlobId, u64>,
     /// Accounts with a row, live or deleted.
     accounts: BTreeSet<AccountId>,
     mailboxes: BTreeSet<MailboxId>,
@@ -60,8 +60,8 @@ impl Walk<'_> {
         }
     }
 
-    fn link(&mut self, hash: BlobHash) {
-        *self.links.entry(hash).or_default() += 1;
+    fn link(&mut self, id: BlobId) {
+        *self.links.entry(id).or_default() += 1;
     }
 }
 

@@ -2,11 +2,11 @@
 //!
 //! Never here: what a row means. A short or over-long row is [`StoreError::Damaged`], never a panic.
 
-use base::{AccountId, MailboxId, ModSeq, QueueId, Uid};
+use base::{AccountId, BlobId, MailboxId, ModSeq, QueueId, Uid};
 
 use crate::StoreError;
 
-/// The version byte of each record of this format.
+/// The version byte of a record that never changed.
 pub(crate) const VERSION: u8 = 1;
 
 /// A row being written.
@@ -16,7 +16,11 @@ pub(crate) struct Out(pub(crate) Vec<u8>);
 impl Out {
     /// A row that begins with the version byte.
     pub(crate) fn versioned() -> Self {
-        Self(vec![VERSION])
+        Self::of_version(VERSION)
+    }
+    /// A row of a later version.
+    pub(crate) fn of_version(version: u8) -> Self {
+        Self(vec![version])
     }
     pub(crate) fn u8(mut self, value: u8) -> Self {
         self.0.push(value);
@@ -51,8 +55,17 @@ impl<'a> In<'a> {
 
     /// Checks the version byte.
     pub(crate) fn versioned(bytes: &'a [u8], what: &'static str) -> Result<Self, StoreError> {
+        Self::of_version(VERSION, bytes, what)
+    }
+
+    /// Checks the version byte of a record that is not in its first version.
+    pub(crate) fn of_version(
+        version: u8,
+        bytes: &'a [u8],
+        what: &'static str,
+    ) -> Result<Self, StoreError> {
         match bytes.split_first() {
-            Some((&VERSION, rest)) => Ok(Self { rest, what }),
+            Some((&first, rest)) if first == version => Ok(Self { rest, what }),
             Some((other, _)) => Err(StoreError::Damaged(format!("{what} of version {other}"))),
             None => Err(StoreError::Damaged(format!("{what} is empty"))),
         }
@@ -97,7 +110,15 @@ impl<'a> In<'a> {
 
 /// Version byte and postcard.
 pub(crate) fn to_postcard<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
-    postcard::to_extend(value, vec![VERSION])
+    to_postcard_of(VERSION, value)
+}
+
+/// As [`to_postcard`], for a record that is not in its first version.
+pub(crate) fn to_postcard_of<T: serde::Serialize>(
+    version: u8,
+    value: &T,
+) -> Result<Vec<u8>, StoreError> {
+    postcard::to_extend(value, vec![version])
         .map_err(|_| StoreError::Misuse("a record that cannot be written"))
 }
 
@@ -106,7 +127,16 @@ pub(crate) fn from_postcard<T: serde::de::DeserializeOwned>(
     bytes: &[u8],
     what: &'static str,
 ) -> Result<T, StoreError> {
-    let body = In::versioned(bytes, what)?.rest();
+    from_postcard_of(VERSION, bytes, what)
+}
+
+/// As [`from_postcard`], for a record that is not in its first version.
+pub(crate) fn from_postcard_of<T: serde::de::DeserializeOwned>(
+    version: u8,
+    bytes: &[u8],
+    what: &'static str,
+) -> Result<T, StoreError> {
+    let body = In::of_version(version, bytes, what)?.rest();
     postcard::from_bytes(body).map_err(|e| StoreError::Damaged(format!("{what}: {e}")))
 }
 
@@ -147,6 +177,10 @@ pub(crate) fn change_key(mailbox: MailboxId, modseq: ModSeq) -> Vec<u8> {
 }
 
 pub(crate) fn queue_key(id: QueueId) -> [u8; 8] {
+    id.0.to_be_bytes()
+}
+
+pub(crate) fn blob_key(id: BlobId) -> [u8; 8] {
     id.0.to_be_bytes()
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use base::{AccountId, MailboxId};
+use base::{AccountId, BlobId, MailboxId};
 
 use crate::directory::account;
 use crate::mailbox::adding::{Adding, Incoming};
@@ -28,23 +28,26 @@ pub(crate) fn deliver(
 ) -> Result<Delivered, StoreError> {
     check(tx, delivery, queue_limit)?;
     let mut delivered = Delivered::default();
+    if delivery.local.is_empty() && remote_of(delivery).is_none() {
+        return Ok(delivered);
+    }
+    let content = blob::number(tx, &delivery.message.inner)?;
+    delivered.blob = Some(content);
     let mut logged = LoggedDelivery::default();
     for target in &delivery.local {
         let mailbox = mailbox_of(tx, target)?;
-        let copy = put_copy(tx, delivery, target, mailbox)?;
+        let copy = put_copy(tx, delivery, content, target, mailbox)?;
         delivered.local.push((target.account, mailbox, copy.uid));
         logged.copies.push(copy);
     }
     if let Some(remote) = remote_of(delivery) {
         let id = crate::meta::next_queue(tx)?;
-        queue::put_new(tx, id, remote, &delivery.message)?;
+        queue::put_new(tx, id, remote, &delivery.message, content)?;
         logged.queue = Some(id);
         delivered.queue = Some(id);
     }
     let links = logged.copies.len() as u64 + u64::from(logged.queue.is_some());
-    if links > 0 {
-        blob::bring(tx, &delivery.message.inner, &logged, links)?;
-    }
+    blob::bring(tx, content, &delivery.message.inner, &logged, links)?;
     Ok(delivered)
 }
 
@@ -89,12 +92,13 @@ fn mailbox_of(tx: &mut Tx<'_, '_>, target: &LocalTarget) -> Result<MailboxId, St
 fn put_copy(
     tx: &mut Tx<'_, '_>,
     delivery: &Delivery,
+    content: BlobId,
     target: &LocalTarget,
     mailbox: MailboxId,
 ) -> Result<LoggedCopy, StoreError> {
     let keywords = keywords::bits(tx, mailbox, &target.flags)?;
     let incoming = Incoming {
-        blob: delivery.message.hash(),
+        blob: content,
         size: delivery.message.size(),
         internal_date: tx.now,
         system: target.flags.system,
@@ -139,8 +143,9 @@ pub(crate) fn append(
     let mut adding = Adding::begin(tx, id)?;
     let mut uids = Vec::with_capacity(messages.len());
     for new in messages {
+        let content = blob::number(tx, &new.message.inner)?;
         let incoming = Incoming {
-            blob: new.message.hash(),
+            blob: content,
             size: new.message.size(),
             internal_date: new.internal_date,
             system: new.flags.system,
@@ -157,7 +162,7 @@ pub(crate) fn append(
             keywords: new.flags.keywords.clone(),
         };
         let logged = LoggedDelivery { copies: vec![copy], queue: None };
-        blob::bring(tx, &new.message.inner, &logged, 1)?;
+        blob::bring(tx, content, &new.message.inner, &logged, 1)?;
         uids.push(uid);
     }
     let row = adding.end(tx)?;

@@ -10,7 +10,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use redb::{
-    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
+    AccessGuard, Database, Range, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
     ReadableTableMetadata, Table, TableDefinition, WriteTransaction,
 };
 
@@ -36,10 +36,12 @@ pub(crate) enum T {
     Keyword,
     /// mailbox, modseq -> what changed.
     Change,
-    /// hash -> place in the segments and reference count.
+    /// content number -> place in the segments, links, hash.
     Blob,
-    /// hash -> IMAP texts and structure.
+    /// content number -> IMAP texts and structure.
     Text,
+    /// hash -> content number.
+    Hash,
     /// account id -> DN and state.
     Account,
     /// account id -> bytes used, mailboxes, last UIDVALIDITY.
@@ -60,7 +62,7 @@ pub(crate) enum T {
     Setting,
 }
 
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "meta",
     "mailbox",
     "mailbox_name",
@@ -68,8 +70,9 @@ const NAMES: [&str; 18] = [
     "flags",
     "keyword",
     "change",
-    "blob",
-    "text",
+    "content",
+    "content_text",
+    "content_hash",
     "account",
     "usage",
     "subscription",
@@ -150,6 +153,11 @@ impl Snapshot {
         Ok(Self { transaction, tables: Default::default() })
     }
 
+    /// For many rows by ascending keys.
+    pub(crate) fn cursor(&self, table: T) -> Result<Cursor<'_>, StoreError> {
+        Ok(Cursor { table: self.table(table)?, range: None, current: None })
+    }
+
     fn table(&self, table: T) -> Result<&ReadOnlyTable<Bytes, Bytes>, StoreError> {
         let cell = &self.tables[table as usize];
         if let Some(open) = cell.get() {
@@ -160,6 +168,44 @@ impl Snapshot {
             .open_table(definition(table as usize))
             .map_err(StoreError::index("opening a table"))?;
         Ok(cell.get_or_init(|| open))
+    }
+}
+
+/// Finds rows of a table by keys that mostly ascend: a neighbour costs a step, not a way from the root.
+pub(crate) struct Cursor<'s> {
+    table: &'s ReadOnlyTable<Bytes, Bytes>,
+    range: Option<Range<'static, Bytes, Bytes>>,
+    current: Option<(AccessGuard<'static, Bytes>, AccessGuard<'static, Bytes>)>,
+}
+
+/// Steps before looking from the root is cheaper.
+const STEPS_MAX: usize = 8;
+
+impl Cursor<'_> {
+    /// The value of a key.
+    pub(crate) fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, StoreError> {
+        let mut steps = 0;
+        let is_ahead = |current: &Option<(AccessGuard<'_, Bytes>, _)>| {
+            current.as_ref().is_none_or(|(at, _)| at.value() > key)
+        };
+        while steps < STEPS_MAX && !is_ahead(&self.current) {
+            if self.current.as_ref().is_some_and(|(at, _)| at.value() == key) {
+                return Ok(self.current.as_ref().map(|(_, value)| value.value()));
+            }
+            self.step()?;
+            steps += 1;
+        }
+        let doing = "reading a range";
+        self.range = Some(self.table.range(key..).map_err(StoreError::index(doing))?);
+        self.step()?;
+        let found = self.current.as_ref().filter(|(at, _)| at.value() == key);
+        Ok(found.map(|(_, value)| value.value()))
+    }
+
+    fn step(&mut self) -> Result<(), StoreError> {
+        let next = self.range.as_mut().and_then(Iterator::next).transpose();
+        self.current = next.map_err(StoreError::index("reading a range"))?;
+        Ok(())
     }
 }
 

@@ -64,6 +64,7 @@ pub use spool::{
 };
 pub use staging::{Staged, Staging};
 pub use store::Store;
+pub use text::TextsRef;
 
 use std::path::PathBuf;
 use std::sync::Arc;

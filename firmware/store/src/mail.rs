@@ -1,8 +1,6 @@
 //! The words of mail acts.
 
-use base::{
-    AccountId, BlobHash, MailboxId, ModSeq, QueueId, Timestamp, Uid, UidRanges, UidValidity,
-};
+use base::{AccountId, BlobId, MailboxId, ModSeq, QueueId, Timestamp, Uid, UidRanges, UidValidity};
 
 use crate::spool::NewQueueEntry;
 use crate::staging::Staged;
@@ -43,6 +41,8 @@ pub struct Delivery {
 /// What became of a delivery.
 #[derive(Clone, Debug, Default)]
 pub struct Delivered {
+    /// The content; `None` if the delivery went nowhere.
+    pub blob: Option<BlobId>,
     /// Where copies are.
     pub local: Vec<(AccountId, MailboxId, Uid)>,
     /// The spool's entry.
@@ -182,7 +182,7 @@ pub struct Row {
     /// INTERNALDATE.
     pub internal_date: Timestamp,
     /// The content.
-    pub blob: BlobHash,
+    pub blob: BlobId,
 }
 
 /// A message as POP3 lists it.
@@ -195,7 +195,7 @@ pub struct DropRow {
     /// Bytes as stored.
     pub size: u64,
     /// The content.
-    pub blob: BlobHash,
+    pub blob: BlobId,
 }
 
 /// Texts ready to stand in a FETCH response.

@@ -1,6 +1,6 @@
 //! The table of counters: format, next ids, end of the log. Ids are never given twice.
 
-use base::{AccountId, MailboxId, QueueId};
+use base::{AccountId, BlobId, MailboxId, QueueId};
 
 use crate::StoreError;
 use crate::codec::{In, Out};
@@ -8,13 +8,14 @@ use crate::index::{T, Tables, View};
 use crate::segment::LogEnd;
 
 /// The format that this code writes.
-pub(crate) const FORMAT: u64 = 1;
+pub(crate) const FORMAT: u64 = 2;
 
 const FORMAT_KEY: &[u8] = b"format";
 const LOG_END_KEY: &[u8] = b"log_end";
 const NEXT_ACCOUNT: &[u8] = b"next_account";
 const NEXT_MAILBOX: &[u8] = b"next_mailbox";
 const NEXT_QUEUE: &[u8] = b"next_queue";
+const NEXT_CONTENT: &[u8] = b"next_content";
 
 fn number(view: &impl View, key: &[u8]) -> Result<Option<u64>, StoreError> {
     let Some(row) = view.get(T::Meta, key)? else { return Ok(None) };
@@ -59,6 +60,10 @@ pub(crate) fn next_account(tables: &mut Tables<'_>) -> Result<AccountId, StoreEr
 
 pub(crate) fn next_mailbox(tables: &mut Tables<'_>) -> Result<MailboxId, StoreError> {
     next_small(tables, NEXT_MAILBOX).map(MailboxId)
+}
+
+pub(crate) fn next_content(tables: &mut Tables<'_>) -> Result<BlobId, StoreError> {
+    next(tables, NEXT_CONTENT).map(BlobId)
 }
 
 pub(crate) fn next_queue(tables: &mut Tables<'_>) -> Result<QueueId, StoreError> {

@@ -3,9 +3,9 @@
 //! An entry stands in the due table exactly if it is not on hold; its time is that of the first pending
 //! recipient.
 
-use base::{QueueId, Timestamp};
+use base::{BlobId, QueueId, Timestamp};
 
-use crate::codec::{In, Out, from_postcard, queue_key, time_key, time_of_key, to_postcard};
+use crate::codec::{In, Out, from_postcard_of, queue_key, time_key, time_of_key, to_postcard_of};
 use crate::index::{T, Tables, View};
 use crate::staging::Staged;
 use crate::writer::Tx;
@@ -13,6 +13,9 @@ use crate::{
     Delivery, NewQueueEntry, QueueEntry, QueueRecipient, RecipientState, RecipientUpdate,
     StoreError, blob, delivering,
 };
+
+/// Version 1 named the content by its hash.
+const VERSION: u8 = 2;
 
 /// When the entry is due; `None` when nothing is pending or it is on hold.
 pub(crate) fn due_of(entry: &QueueEntry) -> Option<Timestamp> {
@@ -34,7 +37,7 @@ pub(crate) fn decode_due(key: &[u8]) -> Result<(Timestamp, QueueId), StoreError>
 }
 
 pub(crate) fn decode(row: &[u8]) -> Result<QueueEntry, StoreError> {
-    from_postcard(row, "queue entry")
+    from_postcard_of(VERSION, row, "queue entry")
 }
 
 pub(crate) fn find(view: &impl View, id: QueueId) -> Result<Option<QueueEntry>, StoreError> {
@@ -44,7 +47,7 @@ pub(crate) fn find(view: &impl View, id: QueueId) -> Result<Option<QueueEntry>, 
 /// Replaces the entry's due time and row.
 fn put(tx: &mut Tx<'_, '_>, old: Option<&QueueEntry>, new: &QueueEntry) -> Result<(), StoreError> {
     put_due(tx, new.id, old.and_then(due_of), due_of(new))?;
-    tx.put(T::Queue, &queue_key(new.id), &to_postcard(new)?)?;
+    tx.put(T::Queue, &queue_key(new.id), &to_postcard_of(VERSION, new)?)?;
     tx.effects.queue_changed = true;
     Ok(())
 }
@@ -70,7 +73,7 @@ fn put_due(
 fn remove(tx: &mut Tx<'_, '_>, entry: &QueueEntry) -> Result<(), StoreError> {
     put_due(tx, entry.id, due_of(entry), None)?;
     tx.remove(T::Queue, &queue_key(entry.id))?;
-    blob::unlink(tx, &entry.blob)?;
+    blob::unlink(tx, entry.blob)?;
     tx.effects.queue_changed = true;
     Ok(())
 }
@@ -86,6 +89,7 @@ pub(crate) fn put_new(
     id: QueueId,
     new: &NewQueueEntry,
     message: &Staged,
+    content: BlobId,
 ) -> Result<(), StoreError> {
     let now = tx.now;
     let recipient = |(address, orcpt, notify): &(base::Address, Option<String>, crate::Notify)| {
@@ -104,7 +108,7 @@ pub(crate) fn put_new(
     let entry = QueueEntry {
         id,
         envelope: new.envelope.clone(),
-        blob: message.hash(),
+        blob: content,
         size: message.size(),
         skip: new.skip,
         queued_at: now,

@@ -1,6 +1,6 @@
 //! The words of the spool.
 
-use base::{Address, BlobHash, QueueId, Timestamp};
+use base::{Address, BlobId, QueueId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// BODY= of RFC 6152.
@@ -108,7 +108,7 @@ pub struct QueueEntry {
     /// The envelope.
     pub envelope: Envelope,
     /// The content.
-    pub blob: BlobHash,
+    pub blob: BlobId,
     /// Size of the content, bytes, `skip` included.
     pub size: u64,
     /// Bytes at the start that are not sent.

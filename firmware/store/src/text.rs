@@ -1,8 +1,8 @@
 //! The table of texts: IMAP responses and the structure of each content, made once when it is staged.
 
-use base::BlobHash;
+use base::BlobId;
 
-use crate::codec::{In, Out};
+use crate::codec::{In, Out, blob_key};
 use crate::index::{T, View};
 use crate::{ImapTexts, StoreError};
 
@@ -31,13 +31,48 @@ fn fields(row: &[u8]) -> Result<[&[u8]; 4], StoreError> {
     Ok(fields)
 }
 
-fn row(view: &impl View, hash: &BlobHash) -> Result<Vec<u8>, StoreError> {
-    view.get(T::Text, &hash.0)?
-        .ok_or_else(|| StoreError::Damaged(format!("message {hash} has no texts")))
+fn row(view: &impl View, id: BlobId) -> Result<Vec<u8>, StoreError> {
+    view.get(T::Text, &blob_key(id))?
+        .ok_or_else(|| StoreError::Damaged(format!("content {id} has no texts")))
 }
 
-pub(crate) fn imap_texts(view: &impl View, hash: &BlobHash) -> Result<ImapTexts, StoreError> {
-    let row = row(view, hash)?;
+/// The texts of a content where they stand, not copied.
+#[derive(Clone, Copy, Debug)]
+pub struct TextsRef<'a> {
+    fields: [&'a [u8]; 4],
+}
+
+impl<'a> TextsRef<'a> {
+    pub(crate) fn decode(row: &'a [u8]) -> Result<Self, StoreError> {
+        Ok(Self { fields: fields(row)? })
+    }
+    /// ENVELOPE.
+    #[must_use]
+    pub fn envelope(&self) -> &'a [u8] {
+        self.fields[0]
+    }
+    /// BODY.
+    #[must_use]
+    pub fn body(&self) -> &'a [u8] {
+        self.fields[1]
+    }
+    /// BODYSTRUCTURE.
+    #[must_use]
+    pub fn bodystructure(&self) -> &'a [u8] {
+        self.fields[2]
+    }
+    /// The MIME structure.
+    ///
+    /// # Errors
+    /// `Damaged`.
+    pub fn structure(&self) -> Result<message::Structure, StoreError> {
+        postcard::from_bytes(self.fields[3])
+            .map_err(|e| StoreError::Damaged(format!("structure of a message: {e}")))
+    }
+}
+
+pub(crate) fn imap_texts(view: &impl View, id: BlobId) -> Result<ImapTexts, StoreError> {
+    let row = row(view, id)?;
     let [envelope, body, bodystructure, _] = fields(&row)?;
     Ok(ImapTexts {
         envelope: envelope.to_vec(),
@@ -46,12 +81,9 @@ pub(crate) fn imap_texts(view: &impl View, hash: &BlobHash) -> Result<ImapTexts,
     })
 }
 
-pub(crate) fn structure(
-    view: &impl View,
-    hash: &BlobHash,
-) -> Result<message::Structure, StoreError> {
-    let row = row(view, hash)?;
+pub(crate) fn structure(view: &impl View, id: BlobId) -> Result<message::Structure, StoreError> {
+    let row = row(view, id)?;
     let [.., packed] = fields(&row)?;
     postcard::from_bytes(packed)
-        .map_err(|e| StoreError::Damaged(format!("structure of message {hash}: {e}")))
+        .map_err(|e| StoreError::Damaged(format!("structure of content {id}: {e}")))
 }

@@ -364,7 +364,7 @@ fn esearch(
 
 #[cfg(test)]
 mod tests {
-    use base::{BlobHash, Timestamp};
+    use base::{BlobId, Timestamp};
     use store::Flags;
 
     use super::*;
@@ -376,7 +376,7 @@ mod tests {
             modseq: ModSeq(5),
             size: 100,
             internal_date: Timestamp::from_secs(86_400 + 5),
-            blob: BlobHash([0; 32]),
+            blob: BlobId(1),
         }
     }
 

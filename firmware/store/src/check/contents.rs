@@ -1,15 +1,15 @@
 //! Contents: link counts, places, bytes, texts; settings and counters.
 
-use base::BlobHash;
+use base::BlobId;
 
 use super::{Walk, rows_of};
-use crate::blob::Blob;
+use crate::blob::{self, Blob};
 use crate::index::{T, View};
 use crate::segment::Segments;
 use crate::{StoreError, meta, settings, text};
 
-fn hash_of(key: &[u8]) -> Option<BlobHash> {
-    <[u8; 32]>::try_from(key).ok().map(BlobHash)
+fn id_of(key: &[u8]) -> Option<BlobId> {
+    <[u8; 8]>::try_from(key).ok().map(|key| BlobId(u64::from_be_bytes(key)))
 }
 
 pub(super) fn walk(walk: &mut Walk<'_>, segments: &Segments) -> Result<(), StoreError> {
@@ -19,38 +19,46 @@ pub(super) fn walk(walk: &mut Walk<'_>, segments: &Segments) -> Result<(), Store
         keys.push(key.to_vec());
         Ok(true)
     })?;
+    let highest = keys.last().and_then(|key| id_of(key));
     for key in keys {
-        let Some(hash) = hash_of(&key) else {
-            walk.problem("a content has a key that is no hash".to_owned());
+        let Some(id) = id_of(&key) else {
+            walk.problem("a content has a key that is no number".to_owned());
             continue;
         };
         walk.report.blobs += 1;
         let row = walk.view.get(T::Blob, &key)?.unwrap_or_default();
         let Some(blob) = walk.note(Blob::decode(&row)) else { continue };
-        let links = walk.links.remove(&hash).unwrap_or(0);
+        let links = walk.links.remove(&id).unwrap_or(0);
         walk.expect(blob.links == links, || {
-            format!("message {hash} says it has {} links, it has {links}", blob.links)
+            format!("content {id} says it has {} links, it has {links}", blob.links)
         });
         let place = blob.place;
         let is_behind = place.segment > end.segment
             || (place.segment == end.segment && place.end() > end.offset);
-        walk.expect(!is_behind, || format!("message {hash} stands behind the end of the log"));
-        walk.note(segments.verify(&place, &hash));
-        walk.note(text::imap_texts(walk.view, &hash));
-        walk.note(text::structure(walk.view, &hash));
+        walk.expect(!is_behind, || format!("content {id} stands behind the end of the log"));
+        walk.note(segments.verify(&place, &blob.hash));
+        walk.note(text::imap_texts(walk.view, id));
+        walk.note(text::structure(walk.view, id));
+        let found = walk.note(blob::number_of(walk.view, &blob.hash));
+        walk.expect(found.is_none_or(|found| found == Some(id)), || {
+            format!("content {id} is not found by its hash {}", blob.hash)
+        });
     }
-    let missing: Vec<BlobHash> = walk.links.keys().copied().collect();
-    for hash in missing {
-        walk.problem(format!("message {hash} is linked but missing"));
+    let missing: Vec<BlobId> = walk.links.keys().copied().collect();
+    for id in missing {
+        walk.problem(format!("content {id} is linked but missing"));
     }
     let (texts, blobs) = (walk.view.len(T::Text)?, walk.report.blobs);
     walk.expect(texts == blobs, || format!("{texts} texts for {blobs} contents"));
+    let hashes = walk.view.len(T::Hash)?;
+    walk.expect(hashes == blobs, || format!("{hashes} hashes for {blobs} contents"));
     walk.note(settings::load(walk.view));
     walk.note(settings::tls_identity(walk.view));
     for (key, row) in rows_of(walk.view, T::Meta, b"next_")? {
         let name = String::from_utf8_lossy(&key).into_owned();
         let highest = match key.as_slice() {
             b"next_account" => walk.accounts.last().map(|id| u64::from(id.0)),
+            b"next_content" => highest.map(|id| id.0),
             b"next_mailbox" => walk.mailboxes.last().map(|id| u64::from(id.0)),
             _ => last_queue_id(walk.view)?,
         };

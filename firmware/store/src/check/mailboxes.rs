@@ -97,7 +97,7 @@ fn check_messages(
         };
         bytes += message.size;
         walk.link(message.blob);
-        let size = blob::find(view, &message.blob).ok().flatten().map(|b| b.place.size);
+        let size = blob::find(view, message.blob).ok().flatten().map(|b| b.place.size);
         walk.expect(size == Some(message.size), || {
             format!("mailbox {id}: UID {uid} is {} bytes, its content {size:?}", message.size)
         });

@@ -20,7 +20,7 @@ pub(super) fn walk(walk: &mut Walk<'_>) -> Result<(), StoreError> {
         let Some(id) = walk.note(In::plain(&key, "queue id").u64()).map(QueueId) else { continue };
         let Some(entry) = walk.note(queue::decode(&row)) else { continue };
         walk.link(entry.blob);
-        let size = blob::find(view, &entry.blob).ok().flatten().map(|b| b.place.size);
+        let size = blob::find(view, entry.blob).ok().flatten().map(|b| b.place.size);
         walk.expect(entry.id == id && size == Some(entry.size), || {
             format!("queue entry {id} does not fit its key or content")
         });

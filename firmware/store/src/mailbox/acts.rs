@@ -151,8 +151,8 @@ pub(crate) fn delete(
         blobs.push(MessageRow::decode(row)?.blob);
         Ok(true)
     })?;
-    for hash in &blobs {
-        blob::unlink(tx, hash)?;
+    for content in blobs {
+        blob::unlink(tx, content)?;
     }
     for table in [T::Message, T::Flags, T::Change, T::Keyword, T::Mailbox] {
         tx.remove_prefix(table, &mailbox_key(id))?;

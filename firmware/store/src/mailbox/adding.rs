@@ -1,6 +1,6 @@
 //! Messages come into a mailbox: UIDs and one modseq are given, flags, counts and usage move with them.
 
-use base::{BlobHash, MailboxId, ModSeq, Timestamp, Uid, UidRanges};
+use base::{BlobId, MailboxId, ModSeq, Timestamp, Uid, UidRanges};
 
 use super::flags::{self, Block, Marks};
 use super::message_row::MessageRow;
@@ -14,7 +14,7 @@ use crate::{Flags, StoreError};
 /// A message to add; its content is linked by the caller.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incoming {
-    pub(crate) blob: BlobHash,
+    pub(crate) blob: BlobId,
     pub(crate) size: u64,
     pub(crate) internal_date: Timestamp,
     /// Bits of [`Flags`].

@@ -50,7 +50,7 @@ pub(crate) fn copy(
                 0 => 0,
                 bits => to_keywords.known_bits(&from_keywords.flags(0, bits)),
             };
-            blob::link(tx, &message.blob, 1)?;
+            blob::link(tx, message.blob, 1)?;
             let incoming = Incoming {
                 blob: message.blob,
                 size: message.size,

@@ -69,6 +69,6 @@ pub(crate) fn remove(
 fn remove_row(tx: &mut Tx<'_, '_>, id: MailboxId, uid: Uid) -> Result<u64, StoreError> {
     let message = message_row::existing(&tx.tables, id, uid)?;
     tx.remove(T::Message, &message_key(id, uid))?;
-    blob::unlink(tx, &message.blob)?;
+    blob::unlink(tx, message.blob)?;
     Ok(message.size)
 }

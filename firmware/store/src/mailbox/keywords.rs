@@ -67,6 +67,9 @@ impl Keywords {
 
     /// System bits and keyword bits as the face shows them.
     pub(crate) fn flags(&self, system: u8, bits: u64) -> Flags {
+        if bits == 0 {
+            return Flags { system, keywords: Vec::new() };
+        }
         let mut keywords: Vec<String> = self
             .names
             .iter()

@@ -1,34 +1,37 @@
 //! The row of a message in a mailbox: what never changes about it.
 
-use base::{BlobHash, MailboxId, Timestamp, Uid};
+use base::{BlobId, MailboxId, Timestamp, Uid};
 
 use crate::StoreError;
 use crate::codec::{In, Out, message_key};
 use crate::index::{T, View};
+
+/// Version 1 named the content by its hash.
+const VERSION: u8 = 2;
 
 /// What never changes about a message in a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MessageRow {
     pub(crate) size: u64,
     pub(crate) internal_date: Timestamp,
-    pub(crate) blob: BlobHash,
+    pub(crate) blob: BlobId,
 }
 
 impl MessageRow {
     pub(crate) fn decode(row: &[u8]) -> Result<Self, StoreError> {
-        let mut row = In::versioned(row, "message row")?;
+        let mut row = In::of_version(VERSION, row, "message row")?;
         Ok(Self {
             size: row.u64()?,
             internal_date: Timestamp(row.u64()?.cast_signed()),
-            blob: BlobHash(row.take()?),
+            blob: BlobId(row.u64()?),
         })
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        Out::versioned()
+        Out::of_version(VERSION)
             .u64(self.size)
             .u64(self.internal_date.0.cast_unsigned())
-            .bytes(&self.blob.0)
+            .u64(self.blob.0)
             .0
     }
 }

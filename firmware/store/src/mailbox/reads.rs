@@ -5,9 +5,9 @@ use base::{AccountId, MailboxId, Uid, UidRanges};
 use super::keywords::Keywords;
 use super::message_row::MessageRow;
 use super::{flags, name, row};
-use crate::codec::{In, Out, account_key, message_key};
-use crate::index::{T, View};
-use crate::{Flags, Mailbox, Row, StoreError};
+use crate::codec::{In, Out, account_key, blob_key, message_key};
+use crate::index::{Snapshot, T, View};
+use crate::{Flags, Mailbox, Row, StoreError, TextsRef};
 
 pub(crate) fn mailbox(view: &impl View, id: MailboxId) -> Result<Option<Mailbox>, StoreError> {
     row::find(view, id)?.map(|row| row.show(view, id)).transpose()
@@ -50,9 +50,7 @@ pub(crate) fn subscriptions(
 
 /// The UIDs of a mailbox, from its flag blocks: 256 of them a row.
 pub(crate) fn uids(view: &impl View, id: MailboxId) -> Result<UidRanges, StoreError> {
-    if row::find(view, id)?.is_none() {
-        return Err(StoreError::NoSuchMailbox);
-    }
+    existing(view, id)?;
     let mut uids = UidRanges::new();
     flags::scan(view, id, 0, u32::MAX, &mut |number, block| {
         for slot in block.into_keys() {
@@ -83,11 +81,50 @@ pub(crate) fn rows(
     limit: usize,
 ) -> Result<Vec<Row>, StoreError> {
     let mut found = Vec::new();
-    if row::find(view, id)?.is_none() {
-        return Err(StoreError::NoSuchMailbox);
+    if limit == 0 {
+        return existing(view, id).map(|()| found);
     }
-    if limit == 0 || from > to {
-        return Ok(found);
+    walk(view, id, from, to, &mut |row| {
+        found.push(row);
+        Ok(found.len() < limit)
+    })?;
+    Ok(found)
+}
+
+/// Visits rows with `from <= uid <= to`, ascending, with their texts; `visit` says whether to go on.
+pub(crate) fn walk_texts(
+    view: &Snapshot,
+    id: MailboxId,
+    from: Uid,
+    to: Uid,
+    visit: &mut dyn FnMut(Row, TextsRef<'_>) -> bool,
+) -> Result<(), StoreError> {
+    let mut texts = view.cursor(T::Text)?;
+    walk(view, id, from, to, &mut |row| {
+        let text = texts
+            .get(&blob_key(row.blob))?
+            .ok_or_else(|| StoreError::Damaged(format!("content {} has no texts", row.blob)))?;
+        Ok(visit(row, TextsRef::decode(text)?))
+    })
+}
+
+fn existing(view: &impl View, id: MailboxId) -> Result<(), StoreError> {
+    match row::find(view, id)? {
+        Some(_) => Ok(()),
+        None => Err(StoreError::NoSuchMailbox),
+    }
+}
+
+fn walk(
+    view: &impl View,
+    id: MailboxId,
+    from: Uid,
+    to: Uid,
+    visit: &mut dyn FnMut(Row) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    existing(view, id)?;
+    if from > to {
+        return Ok(());
     }
     let keywords = Keywords::load(view, id)?;
     let mut current = (u32::MAX, flags::Block::new());
@@ -104,15 +141,13 @@ pub(crate) fn rows(
         let marks = current.1.get(&slot).ok_or_else(|| {
             StoreError::Damaged(format!("mailbox {id}: UID {uid} stands in no flag block"))
         })?;
-        found.push(Row {
+        visit(Row {
             uid,
             flags: keywords.flags(marks.system, marks.keywords),
             modseq: marks.modseq,
             size: message.size,
             internal_date: message.internal_date,
             blob: message.blob,
-        });
-        Ok(found.len() < limit)
-    })?;
-    Ok(found)
+        })
+    })
 }

@@ -118,7 +118,7 @@ impl Fixture {
     }
 
     /// The whole content of a message.
-    pub(crate) fn content(&self, blob: &base::BlobHash) -> Vec<u8> {
+    pub(crate) fn content(&self, blob: &base::BlobId) -> Vec<u8> {
         let mut all = Vec::new();
         loop {
             let piece = self.store.read(blob, all.len() as u64, store::READ_MAX).unwrap();

@@ -335,3 +335,37 @@ async fn a_full_disk_takes_no_content_and_lets_all_else_go_on() {
     assert_eq!(office.store.expunge(inbox, None).await.unwrap().0.to_string(), "1");
     office.finish().await;
 }
+
+#[tokio::test]
+async fn a_walk_shows_each_row_with_its_own_texts() {
+    let (office, anna) = Fixture::office().await;
+    let (inbox, other) = (office.mailbox(anna, "INBOX"), office.mailbox(anna, "Archive"));
+    for n in 0..60 {
+        // Numbers with gaps, short and long ones, and the same content again and again.
+        let content = if n % 7 == 0 { 3 } else { n };
+        office.deliver(&[anna], &text(content)).await;
+        for more in 0..n % 13 {
+            let bytes = text(1_000 + 20 * n + more);
+            office.append(other, &bytes, Flags::default()).await;
+        }
+    }
+    for (from, to) in [(1, u32::MAX), (10, 20), (60, 60), (61, 70), (9, 3)] {
+        let (from, to) = (Uid(from), Uid(to));
+        let mut walked = Vec::new();
+        let mut visit = |row: store::Row, texts: store::TextsRef<'_>| {
+            walked.push((row.uid, texts.envelope().to_vec(), texts.structure().unwrap().size));
+            true
+        };
+        office.store.walk_texts(inbox, from, to, &mut visit).unwrap();
+        let rows = office.store.rows(inbox, from, to, usize::MAX).unwrap();
+        let expected: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let texts = office.store.imap_texts(&row.blob).unwrap();
+                (row.uid, texts.envelope, row.size)
+            })
+            .collect();
+        assert_eq!(walked, expected);
+    }
+    office.finish().await;
+}
