@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use base::{AccountId, BlobId, MailboxId};
+use base::{AccountId, BlobId, MailboxId, Uid};
 
 use crate::directory::account;
 use crate::mailbox::adding::{Adding, Incoming};
 use crate::mailbox::keywords::{self, Keywords};
-use crate::mailbox::{acts, row};
+use crate::mailbox::{acts, expunging, flags, message_row, row};
 use crate::segment::{LoggedCopy, LoggedDelivery};
 use crate::writer::Tx;
 use crate::{
@@ -125,12 +125,45 @@ pub(crate) fn append(
     id: MailboxId,
     messages: &[NewMessage],
 ) -> Result<Appended, StoreError> {
+    append_freeing(tx, id, messages, 0)
+}
+
+/// A message takes the place of another, which may be of another mailbox (RFC 8508 §3.4).
+pub(crate) fn replace(
+    tx: &mut Tx<'_, '_>,
+    from: MailboxId,
+    uid: Uid,
+    to: MailboxId,
+    message: &NewMessage,
+) -> Result<Appended, StoreError> {
+    let (source, target) = (row::existing(&tx.tables, from)?, row::existing(&tx.tables, to)?);
+    let (number, slot) = flags::place(uid);
+    if !flags::load(&tx.tables, from, number)?.contains_key(&slot) {
+        return Err(StoreError::NoSuchMessage);
+    }
+    let freed = if source.account == target.account {
+        message_row::existing(&tx.tables, from, uid)?.size
+    } else {
+        0
+    };
+    let appended = append_freeing(tx, to, std::slice::from_ref(message), freed)?;
+    expunging::remove(tx, from, &[uid].into_iter().collect())?;
+    Ok(appended)
+}
+
+/// `freed` bytes of the account go in the same act.
+fn append_freeing(
+    tx: &mut Tx<'_, '_>,
+    id: MailboxId,
+    messages: &[NewMessage],
+    freed: u64,
+) -> Result<Appended, StoreError> {
     let mailbox = row::existing(&tx.tables, id)?;
     if messages.len() > APPEND_MAX {
         return Err(StoreError::LimitReached("messages of an append"));
     }
     let bytes = messages.iter().fold(0u64, |sum, m| sum.saturating_add(m.message.size()));
-    account::check_quota(&tx.tables, mailbox.account, bytes)?;
+    account::check_quota(&tx.tables, mailbox.account, bytes.saturating_sub(freed))?;
     // All names at once: a name that makes room for another must not be one of this act.
     let mut union = Flags::default();
     for keyword in messages.iter().flat_map(|m| &m.flags.keywords) {

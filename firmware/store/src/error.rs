@@ -44,6 +44,9 @@ pub enum StoreError {
     /// No such mailbox.
     #[error("no such mailbox")]
     NoSuchMailbox,
+    /// The message is not there (any more).
+    #[error("no such message")]
+    NoSuchMessage,
     /// A mailbox of that name exists.
     #[error("a mailbox of that name exists")]
     NameTaken,

@@ -142,8 +142,9 @@ impl Work {
         match &mut self.packed {
             Packed::Memory(memory) => {
                 memory.extend_from_slice(&frame);
-                if memory.len() + FRAME_BYTES > self.memory_bytes && self.size >= FRAME_BYTES as u64
-                {
+                let is_large = memory.len() + FRAME_BYTES > self.memory_bytes
+                    && self.size >= FRAME_BYTES as u64;
+                if is_large || self.memory_bytes == 0 {
                     let file =
                         nameless_file(&*self.disk, &self.tmp).map_err(StoreError::io(doing))?;
                     file.write_at(memory, 0).map_err(StoreError::io(doing))?;
@@ -234,6 +235,14 @@ impl Staged {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.inner.size
+    }
+    /// Packed bytes that are held in memory.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        match &self.inner.packed {
+            Packed::Memory(memory) => memory.len() as u64,
+            Packed::File(..) => 0,
+        }
     }
     /// What the scanner found.
     #[must_use]

@@ -225,6 +225,16 @@ impl Store {
         ))
     }
 
+    /// As [`Store::stage`], holding none of the packed bytes in memory: for many messages at once.
+    ///
+    /// # Errors
+    /// None today; the face keeps room for one.
+    pub fn stage_in_file(&self) -> Result<Staging, StoreError> {
+        let options = &self.inner.options;
+        let tmp = disk::tmp_path(&options.dir);
+        Ok(Staging::new(Arc::clone(&options.disk), &tmp, options.message_bytes_max, 0))
+    }
+
     /// The last committed state.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, StoreError> {
         Snapshot::of(&self.inner.database)

@@ -37,6 +37,19 @@ impl Store {
         self.act(move |tx| delivering::append(tx, mailbox, &messages)).await
     }
 
+    /// RFC 8508: `message` goes into `to` and `uid` leaves `from`, in one act. The quota looks at what is
+    /// more. `NoSuchMailbox`, `NoSuchMessage`, `OverQuota`, `DiskFull`.
+    pub async fn replace(
+        &self,
+        from: MailboxId,
+        uid: Uid,
+        to: MailboxId,
+        message: NewMessage,
+    ) -> Result<Appended, StoreError> {
+        self.check_space()?;
+        self.act(move |tx| delivering::replace(tx, from, uid, to, &message)).await
+    }
+
     /// `unchanged_since`: RFC 7162 §3.1.3; rows with a higher modseq are left alone and reported.
     pub async fn store_flags(
         &self,

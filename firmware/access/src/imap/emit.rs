@@ -26,13 +26,9 @@ pub(crate) fn push_flags(out: &mut Vec<u8>, flags: &Flags) {
     out.push(b')');
 }
 
-/// An atom where that is possible, else a quoted string, else a literal.
-pub(crate) fn push_astring(out: &mut Vec<u8>, text: &[u8]) {
-    let is_atom = |byte: &u8| *byte > b' ' && *byte < 0x7f && !b"(){%*\"\\".contains(byte);
-    let is_quotable = |byte: &u8| *byte >= b' ' && *byte < 0x7f;
-    if !text.is_empty() && text.iter().all(is_atom) && !text.eq_ignore_ascii_case(b"NIL") {
-        out.extend_from_slice(text);
-    } else if text.iter().all(is_quotable) {
+/// A quoted string where that is possible, else a literal.
+pub(crate) fn push_string(out: &mut Vec<u8>, text: &[u8]) {
+    if text.iter().all(|byte| *byte >= b' ' && *byte < 0x7f) {
         out.push(b'"');
         for byte in text {
             if matches!(byte, b'"' | b'\\') {
@@ -44,6 +40,16 @@ pub(crate) fn push_astring(out: &mut Vec<u8>, text: &[u8]) {
     } else {
         out.extend_from_slice(format!("{{{}}}\r\n", text.len()).as_bytes());
         out.extend_from_slice(text);
+    }
+}
+
+/// An atom where that is possible, else a quoted string, else a literal.
+pub(crate) fn push_astring(out: &mut Vec<u8>, text: &[u8]) {
+    let is_atom = |byte: &u8| *byte > b' ' && *byte < 0x7f && !b"(){%*\"\\".contains(byte);
+    if !text.is_empty() && text.iter().all(is_atom) && !text.eq_ignore_ascii_case(b"NIL") {
+        out.extend_from_slice(text);
+    } else {
+        push_string(out, text);
     }
 }
 

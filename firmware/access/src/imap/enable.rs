@@ -8,6 +8,8 @@ use super::session::Session;
 pub(super) struct Enabled {
     /// VANISHED instead of EXPUNGE. RFC 7162 §3.2.10.
     pub(super) qresync: bool,
+    /// UTF-8 in quoted strings and names. RFC 6855.
+    pub(super) utf8: bool,
 }
 
 impl Session {

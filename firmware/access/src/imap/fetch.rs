@@ -6,8 +6,10 @@
 use base::{MailboxId, ModSeq, Uid, UidRanges};
 use store::{FlagOp, Flags, READ_MAX, Row, Store, StoreError};
 
+use super::binary::{self, Binary, Encoded, Measure};
 use super::emit;
 use super::parse::{Bad, Fetch, FetchItem, Numbers};
+use super::preview;
 use super::reply::{Answer, Fail, Outcome, ok};
 use super::section::{self, Content, piece_len};
 use super::session::Session;
@@ -37,7 +39,9 @@ impl Plan {
             items.push(FetchItem::ModSeq);
         }
         let sets_seen = !is_read_only
-            && items.iter().any(|item| matches!(item, FetchItem::Section(s) if !s.is_peek));
+            && items.iter().any(
+                |item| matches!(item, FetchItem::Section(s) | FetchItem::Binary(s) if !s.is_peek),
+            );
         Self { items, numbers, changed_since: fetch.changed_since.map(ModSeq), sets_seen }
     }
 
@@ -51,6 +55,8 @@ impl Plan {
 struct Count {
     sent: u64,
     unreadable: u64,
+    /// Parts that nobody can decode.
+    unknown_encoding: u64,
 }
 
 impl Session {
@@ -92,6 +98,9 @@ impl Session {
         if count.unreadable > 0 {
             return Ok(Answer::No("[SERVERBUG] Some messages could not be read".into()));
         }
+        if count.unknown_encoding > 0 {
+            return Ok(Answer::No("[UNKNOWN-CTE] A part has an unknown encoding".into()));
+        }
         // RFC 5530: gone, but the client may not hear of it in this command.
         if numbers == Numbers::Sequence && plan.changed_since.is_none() && count.sent < target.len()
         {
@@ -118,10 +127,10 @@ impl Session {
             // What came after the view was taken has no number yet.
             let Some(seq) = sequence.of(row.uid) else { continue };
             let shows_flags = newly_seen.contains(row.uid);
-            if Box::pin(self.fetch_row(seq, row, plan, shows_flags)).await? {
-                count.sent += 1;
-            } else {
-                count.unreadable += 1;
+            match Box::pin(self.fetch_row(seq, row, plan, shows_flags)).await? {
+                Fetched::Sent => count.sent += 1,
+                Fetched::Unreadable => count.unreadable += 1,
+                Fetched::UnknownEncoding => count.unknown_encoding += 1,
             }
             self.flush_if_full().await?;
         }
@@ -150,21 +159,28 @@ impl Session {
         Ok(unseen)
     }
 
-    /// One `* n FETCH (…)`. False if the message cannot be read: then nothing was written.
+    /// One `* n FETCH (…)`. Nothing is written of a message that cannot be read.
     async fn fetch_row(
         &mut self,
         seq: u32,
         row: &Row,
         plan: &Plan,
         shows_flags: bool,
-    ) -> Result<bool, Fail> {
+    ) -> Result<Fetched, Fail> {
         let store = self.store();
-        let Prepared { pieces, mut first } = match prepare(&store, row, plan) {
+        let prepared = match prepare(&store, row, plan) {
+            Ok(Some(mut prepared)) => {
+                self.measure_all(&store, row, &mut prepared).await.map(|()| prepared)
+            }
+            Ok(None) => return Ok(Fetched::UnknownEncoding),
+            Err(err) => Err(err),
+        };
+        let Prepared { pieces, mut first } = match prepared {
             Ok(prepared) => prepared,
             Err(err) => {
                 let session = self.conn.session();
                 tracing::error!(session, uid = %row.uid, %err, "a message cannot be read");
-                return Ok(false);
+                return Ok(Fetched::Unreadable);
             }
         };
         self.conn.write(format!("* {seq} FETCH (").as_bytes());
@@ -175,6 +191,12 @@ impl Session {
             self.conn.write(&label);
             match content {
                 Piece::Said => {}
+                Piece::Binary(part, measure) => {
+                    self.send_binary(&store, row, &part, measure).await?;
+                }
+                Piece::BinarySize(_, measure) => {
+                    self.conn.write(format!(" {}", measure.len).as_bytes());
+                }
                 Piece::Section(Content::Nil) => self.conn.write(b" NIL"),
                 Piece::Section(Content::Bytes(bytes)) => {
                     self.conn.write(format!(" {{{}}}\r\n", bytes.len()).as_bytes());
@@ -211,7 +233,22 @@ impl Session {
             }
         }
         self.conn.write(b")\r\n");
-        Ok(true)
+        Ok(Fetched::Sent)
+    }
+
+    /// Learns the sizes of decoded parts, which stand before them.
+    async fn measure_all(
+        &self,
+        store: &Store,
+        row: &Row,
+        prepared: &mut Prepared,
+    ) -> Result<(), StoreError> {
+        for (_, piece) in &mut prepared.pieces {
+            if let Piece::Binary(part, measure) | Piece::BinarySize(part, measure) = piece {
+                *measure = self.measure(store, row, part).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Sends bytes of a message, one piece at a time.
@@ -250,6 +287,15 @@ enum Piece {
     /// Nothing: the value is in the label.
     Said,
     Section(Content),
+    Binary(Encoded, Measure),
+    BinarySize(Encoded, Measure),
+}
+
+/// How one message fared.
+enum Fetched {
+    Sent,
+    Unreadable,
+    UnknownEncoding,
 }
 
 /// All items of a message.
@@ -260,8 +306,9 @@ struct Prepared {
     first: Option<(usize, Vec<u8>)>,
 }
 
-/// Makes all items of a message ready, so that nothing is written of one that cannot be read.
-fn prepare(store: &Store, row: &Row, plan: &Plan) -> Result<Prepared, StoreError> {
+/// Makes all items of a message ready, so that nothing is written of one that cannot be read. `None`: a part
+/// has an encoding that nobody knows.
+fn prepare(store: &Store, row: &Row, plan: &Plan) -> Result<Option<Prepared>, StoreError> {
     let mut structure = None;
     let mut texts = None;
     let mut first = None;
@@ -290,6 +337,26 @@ fn prepare(store: &Store, row: &Row, plan: &Plan) -> Result<Prepared, StoreError
                     _ => [b"BODYSTRUCTURE ", texts.bodystructure.as_slice()].concat(),
                 }
             }
+            FetchItem::Binary(wanted) | FetchItem::BinarySize(wanted) => {
+                let is_size = matches!(item, FetchItem::BinarySize(_));
+                let piece = match binary::open(store, row, &mut structure, wanted)? {
+                    Binary::UnknownEncoding => return Ok(None),
+                    Binary::Nil => Piece::Section(Content::Nil),
+                    Binary::Part(part) if is_size => Piece::BinarySize(part, Measure::default()),
+                    Binary::Part(part) => Piece::Binary(part, Measure::default()),
+                };
+                pieces.push((wanted.label.clone().into_bytes(), piece));
+                continue;
+            }
+            FetchItem::Preview => {
+                let structure = match &structure {
+                    Some(structure) => structure,
+                    None => structure.insert(store.structure(&row.blob)?),
+                };
+                let mut text = b"PREVIEW ".to_vec();
+                emit::push_string(&mut text, preview::make(store, row, structure)?.as_bytes());
+                text
+            }
             FetchItem::Section(wanted) => {
                 let content = section::open(store, row, &mut structure, wanted)?;
                 if let Content::Range { start, end } = &content
@@ -307,5 +374,5 @@ fn prepare(store: &Store, row: &Row, plan: &Plan) -> Result<Prepared, StoreError
     }
     // Tells the numbers apart in answers that clients read by UID only.
     debug_assert!(plan.numbers == Numbers::Sequence || plan.items.contains(&FetchItem::Uid));
-    Ok(Prepared { pieces, first })
+    Ok(Some(Prepared { pieces, first }))
 }

@@ -11,7 +11,9 @@
 
 mod append;
 mod authenticate;
+mod binary;
 mod capability;
+mod catenate;
 mod copy;
 mod create;
 mod delete;
@@ -24,6 +26,7 @@ mod list;
 mod mutf7;
 mod names;
 mod parse;
+mod preview;
 mod quota;
 mod receive;
 mod rename;

@@ -10,7 +10,7 @@ pub(crate) fn decode(wire: &[u8]) -> Option<String> {
 }
 
 /// RFC 9051 §5.1: INBOX is INBOX in any case; so is the first level above `INBOX/…`.
-fn canonical(name: String) -> String {
+pub(crate) fn canonical(name: String) -> String {
     match name.split_at_checked(5) {
         Some((first, rest))
             if first.eq_ignore_ascii_case("INBOX")

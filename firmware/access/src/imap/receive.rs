@@ -15,11 +15,14 @@ const COMMAND_MAX: [usize; 2] = [16 * 1024, 128 * 1024];
 /// What is read away after a refused literal before login.
 const DISCARD_BEFORE_LOGIN_MAX: u64 = 64 * 1024;
 
-/// APPEND up to its message, which waits to be read.
+/// APPEND or REPLACE, whose messages wait to be read.
 #[derive(Debug)]
 pub(super) struct PendingAppend {
     pub(super) head: AppendHead,
-    pub(super) mark: LiteralMark,
+    /// What stands behind the mailbox, up to the first literal or the end of the command.
+    pub(super) text: Vec<u8>,
+    /// The first literal.
+    pub(super) mark: Option<LiteralMark>,
 }
 
 /// What came.
@@ -60,25 +63,18 @@ impl Session {
             };
             let start = bytes.len();
             bytes.extend_from_slice(&line);
-            let Some(mark) = parse::literal_mark(&line) else {
+            let mark = parse::literal_mark(&line);
+            if self.account.is_some()
+                && let Some(received) = self.begins_append(&bytes, start, mark).await?
+            {
+                return Ok(received);
+            }
+            let Some(mark) = mark else {
                 return Ok(match parse::command(&bytes) {
                     Ok(tagged) => Received::Command(tagged),
                     Err(bad) => rejected(bad.tag, Answer::Bad(bad.why.0.into())),
                 });
             };
-            if self.account.is_some() {
-                let before = bytes.get(..start + mark.at).unwrap_or_default();
-                match parse::append_head(before) {
-                    Some(Ok(head)) => {
-                        return Ok(Received::Append(Box::new(PendingAppend { head, mark })));
-                    }
-                    Some(Err((tag, Bad(why)))) => {
-                        self.discard(mark).await?;
-                        return Ok(rejected(Some(tag), Answer::Bad(why.into())));
-                    }
-                    None => {}
-                }
-            }
             let room = self.limit(COMMAND_MAX).saturating_sub(bytes.len());
             let size = match usize::try_from(mark.size) {
                 Ok(size) if size <= room.min(self.limit(LINE_MAX)) => size,
@@ -99,6 +95,34 @@ impl Session {
         }
     }
 
+    /// APPEND and REPLACE, once their mailbox is known: they take their literals themselves. `start` is
+    /// where the last line of `bytes` begins.
+    async fn begins_append(
+        &mut self,
+        bytes: &[u8],
+        start: usize,
+        mark: Option<LiteralMark>,
+    ) -> Result<Option<Received>, Fail> {
+        let end = match mark {
+            Some(mark) => start + mark.at,
+            None => bytes.trim_ascii_end().len(),
+        };
+        let text = bytes.get(..end).unwrap_or_default();
+        match parse::append_head(text) {
+            Some(Ok((head, used))) => {
+                let text = text.get(used..).unwrap_or_default().to_vec();
+                Ok(Some(Received::Append(Box::new(PendingAppend { head, text, mark }))))
+            }
+            Some(Err((tag, Bad(why)))) => {
+                if let Some(mark) = mark {
+                    self.discard(mark).await?;
+                }
+                Ok(Some(rejected(Some(tag), Answer::Bad(why.into()))))
+            }
+            None => Ok(None),
+        }
+    }
+
     /// Asks for a literal that the client holds back.
     pub(super) async fn invite(&mut self, mark: LiteralMark) -> Result<(), Fail> {
         if !mark.is_non_sync {
@@ -108,7 +132,11 @@ impl Session {
         Ok(())
     }
 
-    async fn read_literal(&mut self, size: usize, bytes: &mut Vec<u8>) -> Result<(), Fail> {
+    pub(super) async fn read_literal(
+        &mut self,
+        size: usize,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), Fail> {
         let mut left = size;
         while left > 0 {
             let piece = self.conn.fill().await?;

@@ -82,14 +82,14 @@ fn is_in_leaf(store: &Store, row: &Row, part: &Part, needle: &str) -> Result<boo
 }
 
 /// Undoes a Content-Transfer-Encoding, keeping what one piece leaves unfinished.
-enum Transfer {
+pub(super) enum Transfer {
     Identity,
     Base64 { bits: u32, count: u8 },
     QuotedPrintable { pending: Vec<u8> },
 }
 
 impl Transfer {
-    fn of(encoding: &str) -> Self {
+    pub(super) fn of(encoding: &str) -> Self {
         match encoding {
             "base64" => Self::Base64 { bits: 0, count: 0 },
             "quoted-printable" => Self::QuotedPrintable { pending: Vec::new() },
@@ -97,7 +97,7 @@ impl Transfer {
         }
     }
 
-    fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn feed(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Identity => out.extend_from_slice(bytes),
             Self::Base64 { bits, count } => {

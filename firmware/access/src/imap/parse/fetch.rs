@@ -52,6 +52,12 @@ pub(crate) enum FetchItem {
     /// RFC 7162 §3.1.4.2.
     ModSeq,
     Section(Box<Section>),
+    /// RFC 3516: a part without its transfer encoding.
+    Binary(Box<Section>),
+    /// RFC 3516: the size of that.
+    BinarySize(Box<Section>),
+    /// RFC 8970, LAZY or not: it is always at hand.
+    Preview,
 }
 
 /// The arguments of FETCH.
@@ -159,6 +165,36 @@ impl Input<'_> {
         Ok(Some((offset, count)))
     }
 
+    /// `"BINARY" [".PEEK"] section-binary [partial]` or `"BINARY.SIZE" section-binary`, behind the `[`.
+    fn binary_section(&mut self, is_peek: bool, word: &str) -> Parsed<Box<Section>> {
+        let path = self.section_path()?;
+        self.expect(b']', "a section has no end")?;
+        let partial = if word == "BINARY" { self.partial()? } else { None };
+        let dotted: Vec<String> = path.iter().map(ToString::to_string).collect();
+        let mut label = format!("{word}[{}]", dotted.join("."));
+        if let Some((offset, _)) = partial {
+            label.push_str(&format!("<{offset}>"));
+        }
+        Ok(Box::new(Section { path, text: SectionText::Whole, partial, is_peek, label }))
+    }
+
+    /// A section with its `]`, as a URL names it (RFC 5092 §5).
+    pub(super) fn section(&mut self) -> Parsed<Section> {
+        match self.body_section(true)? {
+            FetchItem::Section(section) => Ok(*section),
+            _ => Err(Bad("unknown section")),
+        }
+    }
+
+    /// RFC 8970 §3: `"PREVIEW" [SP "(" "LAZY" ")"]`, behind the word.
+    fn preview(&mut self) -> FetchItem {
+        let mut ahead = self.clone();
+        if ahead.eat(b' ') && ahead.eat(b'(') && ahead.word("LAZY") && ahead.eat(b')') {
+            *self = ahead;
+        }
+        FetchItem::Preview
+    }
+
     /// `"BODY" [".PEEK"] section [partial]`, behind the `[`.
     fn body_section(&mut self, is_peek: bool) -> Parsed<FetchItem> {
         let path = self.section_path()?;
@@ -205,6 +241,14 @@ impl Input<'_> {
         let item = match name.to_ascii_uppercase().as_slice() {
             b"BODY" if self.eat(b'[') => self.body_section(false)?,
             b"BODY.PEEK" if self.eat(b'[') => self.body_section(true)?,
+            b"BINARY" if self.eat(b'[') => FetchItem::Binary(self.binary_section(false, "BINARY")?),
+            b"BINARY.PEEK" if self.eat(b'[') => {
+                FetchItem::Binary(self.binary_section(true, "BINARY")?)
+            }
+            b"BINARY.SIZE" if self.eat(b'[') => {
+                FetchItem::BinarySize(self.binary_section(true, "BINARY.SIZE")?)
+            }
+            b"PREVIEW" => self.preview(),
             b"BODY" => Body,
             b"BODYSTRUCTURE" => BodyStructure,
             b"ENVELOPE" => Envelope,
@@ -338,6 +382,13 @@ mod tests {
             ]
         );
         assert_eq!(labels("FULL").len(), 5);
+        assert_eq!(labels("(PREVIEW (LAZY) UID)"), ["Preview", "Uid"]);
+        assert_eq!(labels("PREVIEW (LAZY)"), ["Preview"]);
+        let Some(FetchItem::Binary(part)) = items("BINARY.PEEK[1.2]<5.10>").unwrap().pop() else {
+            panic!()
+        };
+        assert_eq!((part.label.as_str(), part.partial), ("BINARY[1.2]<5>", Some((5, 10))));
+        assert!(matches!(items("BINARY.SIZE[]").unwrap()[0], FetchItem::BinarySize(_)));
         assert_eq!(labels("(ENVELOPE BODY BODYSTRUCTURE)").len(), 3);
     }
 
@@ -380,6 +431,10 @@ mod tests {
             "BODY[HEADERX]",
             "(FLAGS",
             "BODY[1TEXT]",
+            "BINARY[HEADER]",
+            "BINARY[1.TEXT]",
+            "BINARY.SIZE[1]<0.5>",
+            "BINARY",
             "(FLAGS))",
             "",
         ] {

@@ -17,9 +17,10 @@ mod search;
 mod select;
 mod sequence;
 mod store;
+mod url;
 
 pub(crate) use self::store::StoreFlags;
-pub(crate) use append::{AppendHead, append_head};
+pub(crate) use append::{AppendGrammar, AppendHead, AppendKind, AppendPiece, append_head};
 pub(crate) use command::{Command, Numbers, Tagged, command, tag_of};
 pub(crate) use fetch::{Fetch, FetchItem, Section, SectionText};
 pub(crate) use framing::{LiteralMark, literal_mark};
@@ -27,6 +28,7 @@ pub(crate) use list::{List, ListKind, StatusItem};
 pub(crate) use search::{HeaderName, Key, ReturnOption, Search};
 pub(crate) use select::{Resync, Select};
 pub(crate) use sequence::SequenceSet;
+pub(crate) use url::{MessageUrl, message_url};
 
 /// Why bytes are not a command: the text of the `BAD` reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,13 +10,18 @@ use super::{Bad, Input, Parsed};
 const ELEMENTS_MAX: usize = 10_000;
 
 /// `seq-number = nz-number / "*"`; `None` is `*`, the highest number in use.
-type Bound = Option<u32>;
+pub(super) type Bound = Option<u32>;
 
 /// `sequence-set = (seq-number / seq-range) ["," sequence-set]`, as the client wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SequenceSet(Vec<(Bound, Bound)>);
 
 impl SequenceSet {
+    /// The set of one number.
+    pub(super) fn one(number: Bound) -> Self {
+        Self(vec![(number, number)])
+    }
+
     /// The numbers as ascending, disjoint, non-adjacent ranges. `highest` stands for `*`; in an empty
     /// mailbox (`None`) an element with `*` stands for nothing.
     pub(crate) fn ranges(&self, highest: Option<u32>) -> Vec<(u32, u32)> {
@@ -81,7 +86,7 @@ impl fmt::Display for SequenceSet {
 
 impl Input<'_> {
     /// `seq-number = nz-number / "*"`
-    fn seq_number(&mut self) -> Parsed<Bound> {
+    pub(super) fn seq_number(&mut self) -> Parsed<Bound> {
         if self.eat(b'*') { Ok(None) } else { self.nz_number().map(Some) }
     }
 
