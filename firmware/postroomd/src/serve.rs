@@ -117,12 +117,11 @@ async fn serve(
 fn open_store(args: &ServeArgs, budget: &TierBudget, clock: &Arc<dyn Clock>) -> Result<Store> {
     let bytes = |amount: u64, unit: u64| usize::try_from(amount * unit).unwrap_or(usize::MAX);
     let options = store::Options {
-        dir: args.data.clone(),
         cache_bytes: bytes(budget.redb_cache_mb, 1024 * 1024),
         message_bytes_max: budget.message_bytes_max,
         message_memory_bytes: bytes(budget.message_memory_kb, 1024),
         queue_entries_max: budget.queue_entries_max.into(),
-        reserve_bytes: None,
+        ..store::Options::new(&args.data)
     };
     Store::open(options, clock.clone())
         .with_context(|| format!("opening the store in {}", args.data.display()))

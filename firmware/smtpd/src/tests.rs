@@ -36,12 +36,12 @@ impl Rig {
         budget.rcpt_max = 3;
         let budget = Arc::new(budget);
         let options = Options {
-            dir: dir.path().join("data"),
             cache_bytes: 1 << 20,
             message_bytes_max: budget.message_bytes_max,
             message_memory_bytes: 4096,
             queue_entries_max: 1,
             reserve_bytes: Some(reserve),
+            ..Options::new(dir.path().join("data"))
         };
         let store = Store::open(options, clock.clone()).unwrap();
         store.create_domain(DomainName::parse("office.test").unwrap()).await.unwrap();

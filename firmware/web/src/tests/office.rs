@@ -50,12 +50,12 @@ impl Office {
         let clock = Arc::new(SystemClock);
         let budget = Arc::new(budget);
         let options = Options {
-            dir: dir.path().to_owned(),
             cache_bytes: 1024 * 1024,
             message_bytes_max: budget.message_bytes_max,
             message_memory_bytes: 64 * 1024,
             queue_entries_max: 1_000,
             reserve_bytes: Some(0),
+            ..Options::new(dir.path())
         };
         let store = Store::open(options, clock.clone()).unwrap();
         let code = setup_code::ensure(&store).await.unwrap().unwrap();
