@@ -67,6 +67,15 @@ pub(crate) fn number_of(view: &impl View, hash: &BlobHash) -> Result<Option<Blob
     Ok(Some(BlobId(In::versioned(&row, "content hash")?.u64()?)))
 }
 
+/// Octets of a content's lines with CRLF, as POP3 counts them. Few differ from their size: what came by
+/// SMTP does not.
+pub(crate) fn line_octets(view: &impl View, id: BlobId, size: u64) -> Result<u64, StoreError> {
+    match view.get(T::LineOctets, &blob_key(id))? {
+        Some(row) => In::versioned(&row, "line octets")?.u64(),
+        None => Ok(size),
+    }
+}
+
 /// The row of a content that something links.
 pub(crate) fn linked(view: &impl View, id: BlobId) -> Result<Blob, StoreError> {
     find(view, id)?.ok_or_else(|| StoreError::Damaged(format!("content {id} is missing")))
@@ -114,5 +123,8 @@ pub(crate) fn bring(
     let blob = Blob { place, links: count, hash: staged.hash };
     tx.put(T::Blob, &key, &blob.encode())?;
     tx.put(T::Hash, &staged.hash.0, &Out::versioned().u64(id.0).0)?;
+    if staged.line_octets != staged.size {
+        tx.put(T::LineOctets, &key, &Out::versioned().u64(staged.line_octets).0)?;
+    }
     tx.put(T::Text, &key, &staged.texts)
 }

@@ -42,6 +42,8 @@ pub(crate) enum T {
     Text,
     /// hash -> content number.
     Hash,
+    /// content number -> octets of its lines with CRLF, where they are not its size.
+    LineOctets,
     /// account id -> DN and state.
     Account,
     /// account id -> bytes used, mailboxes, last UIDVALIDITY.
@@ -62,7 +64,7 @@ pub(crate) enum T {
     Setting,
 }
 
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "meta",
     "mailbox",
     "mailbox_name",
@@ -73,6 +75,7 @@ const NAMES: [&str; 19] = [
     "content",
     "content_text",
     "content_hash",
+    "content_line_octets",
     "account",
     "usage",
     "subscription",

@@ -30,6 +30,7 @@ pub struct Staging {
 struct Work {
     hasher: blake3::Hasher,
     scanner: message::Scanner,
+    octets: message::LineOctets,
     plain: Vec<u8>,
     frames: Vec<u32>,
     packed: Packed,
@@ -52,6 +53,7 @@ impl Staging {
             work: Box::new(Work {
                 hasher: blake3::Hasher::new(),
                 scanner: message::Scanner::new(),
+                octets: message::LineOctets::default(),
                 plain: Vec::new(),
                 frames: Vec::new(),
                 packed: Packed::Memory(Vec::new()),
@@ -79,6 +81,7 @@ impl Staging {
         work.size = size;
         work.hasher.update(bytes);
         work.scanner.feed(bytes);
+        work.octets.feed(bytes);
         let filled = work.fill(bytes);
         work.broken |= filled.is_err();
         filled
@@ -106,6 +109,7 @@ impl Staging {
         let inner = StagedInner {
             hash: BlobHash(*work.hasher.finalize().as_bytes()),
             size: work.size,
+            line_octets: work.octets.finish(),
             texts: text::encode(&structure)?,
             structure,
             frames: work.frames,
@@ -217,6 +221,8 @@ pub struct Staged {
 pub(crate) struct StagedInner {
     pub(crate) hash: BlobHash,
     pub(crate) size: u64,
+    /// Octets of its lines with CRLF.
+    pub(crate) line_octets: u64,
     pub(crate) structure: message::Structure,
     /// The row for the table of texts.
     pub(crate) texts: Vec<u8>,

@@ -38,6 +38,7 @@ pub(super) fn walk(walk: &mut Walk<'_>, segments: &Segments) -> Result<(), Store
         walk.expect(!is_behind, || format!("content {id} stands behind the end of the log"));
         walk.note(segments.verify(&place, &blob.hash));
         walk.note(text::imap_texts(walk.view, id));
+        walk.note(blob::line_octets(walk.view, id, place.size));
         walk.note(text::structure(walk.view, id));
         let found = walk.note(blob::number_of(walk.view, &blob.hash));
         walk.expect(found.is_none_or(|found| found == Some(id)), || {
@@ -50,6 +51,12 @@ pub(super) fn walk(walk: &mut Walk<'_>, segments: &Segments) -> Result<(), Store
     }
     let (texts, blobs) = (walk.view.len(T::Text)?, walk.report.blobs);
     walk.expect(texts == blobs, || format!("{texts} texts for {blobs} contents"));
+    let mut strays = 0u64;
+    walk.view.scan(T::LineOctets, &[], &[], &mut |key, _| {
+        strays += u64::from(!walk.view.has(T::Blob, key)?);
+        Ok(true)
+    })?;
+    walk.expect(strays == 0, || format!("{strays} rows of line octets without a content"));
     let hashes = walk.view.len(T::Hash)?;
     walk.expect(hashes == blobs, || format!("{hashes} hashes for {blobs} contents"));
     walk.note(settings::load(walk.view));

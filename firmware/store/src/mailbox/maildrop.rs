@@ -8,7 +8,7 @@ use super::{expunging, flags, row};
 use crate::codec::{In, Out, message_key};
 use crate::index::{T, View};
 use crate::writer::Tx;
-use crate::{DropRow, FlagOp, Flags, StoreError};
+use crate::{DropRow, FlagOp, Flags, StoreError, blob};
 
 /// Messages with `from <= uid <= to`, ascending, at most `limit`.
 pub(crate) fn rows(
@@ -34,6 +34,12 @@ pub(crate) fn rows(
         found.push(DropRow { uid, octets: message.size, size: message.size, blob: message.blob });
         Ok(found.len() < limit)
     })?;
+    // A store of mail that came by SMTP only has no such row.
+    if view.len(T::LineOctets)? > 0 {
+        for row in &mut found {
+            row.octets = blob::line_octets(view, row.blob, row.size)?;
+        }
+    }
     Ok(found)
 }
 
