@@ -3,6 +3,8 @@
 //! The daemon under test is `POSTROOM_BIN`, or is built. Nothing here is part of the product.
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod boot;
 #[cfg(test)]
 mod browser;

@@ -75,6 +75,8 @@ pub struct Options {
     pub address: Option<Ipv4Addr>,
     /// Further arguments of `serve`.
     pub args: Vec<String>,
+    /// Limit of the daemon's data segment (RLIMIT_DATA: its heap, stacks and private mappings), bytes.
+    pub data_bytes: Option<u64>,
 }
 
 /// A running daemon.
@@ -139,7 +141,15 @@ impl Daemon {
         let address = options.address.unwrap_or_else(fresh_address);
         let log_path = data.with_extension("log");
         let log = fs::File::options().create(true).append(true).open(&log_path)?;
-        let mut command = Command::new(binary()?);
+        let mut command = match options.data_bytes {
+            // It sets the limit and becomes the daemon: the process id stays.
+            Some(bytes) => {
+                let mut limited = Command::new("prlimit");
+                limited.arg(format!("--data={bytes}")).arg("--").arg(binary()?);
+                limited
+            }
+            None => Command::new(binary()?),
+        };
         command.arg("serve").arg("--data").arg(&data);
         command.args(["--listen", &address.to_string()]);
         command.args(["--port-offset", &PORT_OFFSET.to_string()]);
