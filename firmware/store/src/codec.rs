@@ -26,6 +26,10 @@ impl Out {
         self.0.push(value);
         self
     }
+    pub(crate) fn i16(mut self, value: i16) -> Self {
+        self.0.extend_from_slice(&value.to_be_bytes());
+        self
+    }
     pub(crate) fn u32(mut self, value: u32) -> Self {
         self.0.extend_from_slice(&value.to_be_bytes());
         self
@@ -87,6 +91,9 @@ impl<'a> In<'a> {
     }
     pub(crate) fn u8(&mut self) -> Result<u8, StoreError> {
         Ok(self.take::<1>()?[0])
+    }
+    pub(crate) fn i16(&mut self) -> Result<i16, StoreError> {
+        Ok(i16::from_be_bytes(self.take()?))
     }
     pub(crate) fn u32(&mut self) -> Result<u32, StoreError> {
         Ok(u32::from_be_bytes(self.take()?))

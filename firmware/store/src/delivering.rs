@@ -101,6 +101,7 @@ fn put_copy(
         blob: content,
         size: delivery.message.size(),
         internal_date: tx.now,
+        zone_minutes: 0,
         system: target.flags.system,
         keywords,
     };
@@ -114,6 +115,7 @@ fn put_copy(
         uid,
         modseq,
         internal_date: tx.now,
+        zone_minutes: 0,
         system_flags: target.flags.system,
         keywords: target.flags.keywords.clone(),
     })
@@ -181,6 +183,7 @@ fn append_freeing(
             blob: content,
             size: new.message.size(),
             internal_date: new.internal_date,
+            zone_minutes: new.zone_minutes,
             system: new.flags.system,
             keywords: keywords.known_bits(&new.flags),
         };
@@ -191,6 +194,7 @@ fn append_freeing(
             uid,
             modseq: adding.modseq(),
             internal_date: new.internal_date,
+            zone_minutes: new.zone_minutes,
             system_flags: new.flags.system,
             keywords: new.flags.keywords.clone(),
         };

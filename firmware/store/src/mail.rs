@@ -58,6 +58,8 @@ pub struct NewMessage {
     pub flags: Flags,
     /// INTERNALDATE.
     pub internal_date: Timestamp,
+    /// The zone in which that time was given, minutes east of UTC.
+    pub zone_minutes: i16,
 }
 
 /// What an append gave.
@@ -181,6 +183,10 @@ pub struct Row {
     pub size: u64,
     /// INTERNALDATE.
     pub internal_date: Timestamp,
+    /// The zone in which that time was given, minutes east of UTC.
+    pub zone_minutes: i16,
+    /// SAVEDATE, where it is known (RFC 8514).
+    pub saved: Option<Timestamp>,
     /// The content.
     pub blob: BlobId,
 }

@@ -11,7 +11,8 @@ use store::{Flags, Mailbox, NewMessage, Staging, StoreError};
 
 use super::names;
 use super::parse::{
-    self, AppendGrammar, AppendHead, AppendKind, AppendPiece, Bad, LiteralMark, literal_mark,
+    self, AppendGrammar, AppendHead, AppendKind, AppendPiece, Bad, InternalDate, LiteralMark,
+    literal_mark,
 };
 use super::receive::PendingAppend;
 use super::reply::{Answer, Fail, Outcome, bad_name, no, try_create};
@@ -34,7 +35,7 @@ struct Target {
 /// A message that is being put together.
 pub(super) struct Draft {
     flags: Flags,
-    internal_date: Option<Timestamp>,
+    internal_date: Option<InternalDate>,
     pub(super) staging: Staging,
 }
 
@@ -192,7 +193,7 @@ impl Session {
         target: &Target,
         appending: &mut Appending,
         flags: Flags,
-        internal_date: Option<Timestamp>,
+        internal_date: Option<InternalDate>,
     ) -> Result<(), Fail> {
         if appending.messages.len() == MESSAGES_MAX {
             return Err(no("[LIMIT] Too many messages for one command"));
@@ -340,10 +341,12 @@ fn end_draft(appending: &mut Appending, now: Timestamp) -> Result<(), Fail> {
     if draft.staging.size() == 0 {
         return Err(no("The message is empty"));
     }
+    let date = draft.internal_date.unwrap_or(InternalDate { at: now, zone_minutes: 0 });
     appending.messages.push(NewMessage {
         message: draft.staging.finish()?,
         flags: draft.flags,
-        internal_date: draft.internal_date.unwrap_or(now),
+        internal_date: date.at,
+        zone_minutes: date.zone_minutes,
     });
     Ok(())
 }

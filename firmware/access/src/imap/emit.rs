@@ -53,17 +53,21 @@ pub(crate) fn push_astring(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
-/// `date-time`, always in UTC: the zone in which a message came is not kept.
-pub(crate) fn date_time(at: Timestamp) -> String {
-    let civil = at.civil();
+/// `date-time` in the zone in which it was given, which is minutes east of UTC.
+pub(crate) fn date_time(at: Timestamp, zone_minutes: i16) -> String {
+    let civil = at.plus_secs(i64::from(zone_minutes) * 60).civil();
+    let sign = if zone_minutes < 0 { '-' } else { '+' };
+    let zone = zone_minutes.unsigned_abs();
     format!(
-        "\"{:02}-{}-{:04} {:02}:{:02}:{:02} +0000\"",
+        "\"{:02}-{}-{:04} {:02}:{:02}:{:02} {sign}{:02}{:02}\"",
         civil.day,
         civil.month_name(),
         civil.year.clamp(0, 9999),
         civil.hour,
         civil.minute,
-        civil.second
+        civil.second,
+        zone / 60,
+        zone % 60
     )
 }
 
@@ -96,8 +100,9 @@ mod tests {
         push_flags(&mut out, &flags);
         assert_eq!(out, b"(\\Deleted \\Seen $Junk)");
         assert_eq!(
-            date_time(Timestamp::from_secs(1_795_338_000)),
+            date_time(Timestamp::from_secs(1_795_338_000), 0),
             "\"22-Nov-2026 09:00:00 +0000\""
         );
+        assert_eq!(date_time(Timestamp::from_secs(5400), -90), "\"01-Jan-1970 00:00:00 -0130\"");
     }
 }

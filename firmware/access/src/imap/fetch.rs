@@ -319,8 +319,13 @@ fn prepare(store: &Store, row: &Row, plan: &Plan) -> Result<Option<Prepared>, St
             FetchItem::Size => format!("RFC822.SIZE {}", row.size).into_bytes(),
             FetchItem::ModSeq => format!("MODSEQ ({})", row.modseq).into_bytes(),
             FetchItem::InternalDate => {
-                format!("INTERNALDATE {}", emit::date_time(row.internal_date)).into_bytes()
+                let date = emit::date_time(row.internal_date, row.zone_minutes);
+                format!("INTERNALDATE {date}").into_bytes()
             }
+            FetchItem::SaveDate => match row.saved {
+                Some(at) => format!("SAVEDATE {}", emit::date_time(at, 0)).into_bytes(),
+                None => b"SAVEDATE NIL".to_vec(),
+            },
             FetchItem::Flags => {
                 let mut text = b"FLAGS ".to_vec();
                 emit::push_flags(&mut text, &row.flags);

@@ -376,6 +376,8 @@ mod tests {
             modseq: ModSeq(5),
             size: 100,
             internal_date: Timestamp::from_secs(86_400 + 5),
+            zone_minutes: 0,
+            saved: None,
             blob: BlobId(1),
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct Incoming {
     pub(crate) blob: BlobId,
     pub(crate) size: u64,
     pub(crate) internal_date: Timestamp,
+    /// Minutes east of UTC.
+    pub(crate) zone_minutes: i16,
     /// Bits of [`Flags`].
     pub(crate) system: u8,
     /// Bits of the target's keywords.
@@ -60,8 +62,13 @@ impl Adding {
         }
         let system = new.system & Flags::ALL;
         self.block.insert(slot, Marks { system, keywords: new.keywords, modseq: self.modseq });
-        let message =
-            MessageRow { size: new.size, internal_date: new.internal_date, blob: new.blob };
+        let message = MessageRow {
+            size: new.size,
+            internal_date: new.internal_date,
+            zone_minutes: new.zone_minutes,
+            saved: Some(tx.now),
+            blob: new.blob,
+        };
         tx.put(T::Message, &message_key(self.id, uid), &message.encode())?;
         self.row.uid_next = Uid(next);
         self.row.exists += 1;

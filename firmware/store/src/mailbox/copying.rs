@@ -55,6 +55,7 @@ pub(crate) fn copy(
                 blob: message.blob,
                 size: message.size,
                 internal_date: message.internal_date,
+                zone_minutes: message.zone_minutes,
                 system: marks.system,
                 keywords,
             };

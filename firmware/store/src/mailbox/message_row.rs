@@ -8,12 +8,18 @@ use crate::index::{T, View};
 
 /// Version 1 named the content by its hash.
 const VERSION: u8 = 2;
+/// Stands for a time that is not known.
+const NOT_KNOWN: Timestamp = Timestamp(i64::MIN);
 
 /// What never changes about a message in a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MessageRow {
     pub(crate) size: u64,
     pub(crate) internal_date: Timestamp,
+    /// The zone in which that time was given, minutes east of UTC.
+    pub(crate) zone_minutes: i16,
+    /// When the message came into this mailbox; not known of rows that a format 1 wrote.
+    pub(crate) saved: Option<Timestamp>,
     pub(crate) blob: BlobId,
 }
 
@@ -23,6 +29,8 @@ impl MessageRow {
         Ok(Self {
             size: row.u64()?,
             internal_date: Timestamp(row.u64()?.cast_signed()),
+            zone_minutes: row.i16()?,
+            saved: Some(Timestamp(row.u64()?.cast_signed())).filter(|at| *at != NOT_KNOWN),
             blob: BlobId(row.u64()?),
         })
     }
@@ -31,6 +39,8 @@ impl MessageRow {
         Out::of_version(VERSION)
             .u64(self.size)
             .u64(self.internal_date.0.cast_unsigned())
+            .i16(self.zone_minutes)
+            .u64(self.saved.unwrap_or(NOT_KNOWN).0.cast_unsigned())
             .u64(self.blob.0)
             .0
     }

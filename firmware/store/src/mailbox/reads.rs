@@ -147,6 +147,8 @@ fn walk(
             modseq: marks.modseq,
             size: message.size,
             internal_date: message.internal_date,
+            zone_minutes: message.zone_minutes,
+            saved: message.saved,
             blob: message.blob,
         })
     })

@@ -30,6 +30,7 @@ pub(crate) struct LoggedCopy {
     pub(crate) uid: Uid,
     pub(crate) modseq: ModSeq,
     pub(crate) internal_date: Timestamp,
+    pub(crate) zone_minutes: i16,
     pub(crate) system_flags: u8,
     pub(crate) keywords: Vec<String>,
 }

@@ -188,6 +188,7 @@ fn limited_child() {
                 message,
                 flags: store::Flags::default(),
                 internal_date: base::Timestamp(0),
+                zone_minutes: 60,
             };
             let count = if in_index { 2_000 } else { 1 };
             match store.append(inbox, vec![new; count]).await {

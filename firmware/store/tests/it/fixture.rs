@@ -113,6 +113,7 @@ impl Fixture {
             message: self.stage(bytes),
             flags,
             internal_date: Timestamp::from_secs(1_000_000),
+            zone_minutes: 60,
         };
         self.store.append(mailbox, vec![message]).await.unwrap()
     }

@@ -59,8 +59,12 @@ async fn marking_a_large_mailbox_is_one_change() {
     let (office, anna) = Fixture::office().await;
     let inbox = office.mailbox(anna, "INBOX");
     let message = office.stage(&text(1));
-    let new =
-        store::NewMessage { message, flags: Flags::default(), internal_date: base::Timestamp(0) };
+    let new = store::NewMessage {
+        message,
+        flags: Flags::default(),
+        internal_date: base::Timestamp(0),
+        zone_minutes: 60,
+    };
     for _ in 0..3 {
         office.store.append(inbox, vec![new.clone(); 1000]).await.unwrap();
     }

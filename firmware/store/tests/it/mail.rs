@@ -272,6 +272,7 @@ async fn quota_is_kept_by_append_and_copy_and_not_by_delivery() {
         message: office.stage(&text(20)),
         flags: Flags::default(),
         internal_date: base::Timestamp(0),
+        zone_minutes: 60,
     };
     assert!(matches!(office.store.append(inbox, vec![new]).await, Err(StoreError::OverQuota)));
     let trash = office.mailbox(anna, "Trash");

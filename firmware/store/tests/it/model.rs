@@ -141,7 +141,12 @@ impl Run {
             let flags = self.model.some_flags();
             let message = self.office.stage(&text(content + n));
             expected.push(Uid(self.model.add(&name, content + n, &flags)));
-            messages.push(NewMessage { message, flags, internal_date: Timestamp(5) });
+            messages.push(NewMessage {
+                message,
+                flags,
+                internal_date: Timestamp(5),
+                zone_minutes: 60,
+            });
         }
         let id = self.id(&name);
         let told = self.office.store.append(id, messages).await.unwrap();

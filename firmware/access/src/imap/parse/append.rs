@@ -4,10 +4,10 @@
 //! Messages never come through the parser: the framing streams them. What is parsed here is the text
 //! before, between and behind their literals, piece by piece.
 
-use base::Timestamp;
 use store::Flags;
 
 use super::command::tag;
+use super::date::InternalDate;
 use super::{Bad, Input, Numbers, Parsed, SequenceSet};
 
 /// What happens to the message that is there.
@@ -30,7 +30,7 @@ pub(crate) struct AppendHead {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AppendPiece {
     /// A message begins.
-    Begin { flags: Flags, internal_date: Option<Timestamp> },
+    Begin { flags: Flags, internal_date: Option<InternalDate> },
     /// The text is used up; the literal behind it belongs to the message. `is_utf8`: `UTF8 (~{n})`.
     Literal { is_utf8: bool },
     /// Bytes of another message.

@@ -5,6 +5,14 @@ use base::clock::Civil;
 
 use super::{Bad, Input, Parsed};
 
+/// A time and the zone in which it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InternalDate {
+    pub(crate) at: Timestamp,
+    /// Minutes east of UTC.
+    pub(crate) zone_minutes: i16,
+}
+
 const WHY: Bad = Bad("a date is not well formed");
 
 /// Days since 1970-01-01 of a calendar date that exists.
@@ -47,7 +55,7 @@ impl Input<'_> {
     }
 
     /// `date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE`
-    pub(super) fn date_time(&mut self) -> Parsed<Timestamp> {
+    pub(super) fn date_time(&mut self) -> Parsed<InternalDate> {
         self.expect(b'"', WHY.0)?;
         self.eat(b' ');
         let day = u8::try_from(self.digits(1, 2)?).map_err(|_| WHY)?;
@@ -74,7 +82,10 @@ impl Input<'_> {
         let offset = i64::from(zone_hour * 3600 + zone_minute * 60);
         let local = day_number(year, month, day)? * 86_400
             + i64::from(hour * 3600 + minute * 60 + second.min(59));
-        Ok(Timestamp::from_secs(if is_west { local + offset } else { local - offset }))
+        let minutes = i16::try_from(offset / 60).map_err(|_| WHY)?;
+        let sign = if is_west { -1 } else { 1 };
+        let at = Timestamp::from_secs(local - i64::from(sign) * offset);
+        Ok(InternalDate { at, zone_minutes: sign * minutes })
     }
 }
 
@@ -101,14 +112,14 @@ mod tests {
 
     #[test]
     fn date_times_are_read() {
-        for (text, secs) in [
-            ("\"22-Nov-2026 09:00:00 +0000\"", 1_795_338_000),
-            ("\"22-Nov-2026 09:00:00 +0100\"", 1_795_334_400),
-            ("\" 1-Jan-1970 00:00:00 -0130\"", 5400),
+        for (text, secs, zone_minutes) in [
+            ("\"22-Nov-2026 09:00:00 +0000\"", 1_795_338_000, 0),
+            ("\"22-Nov-2026 09:00:00 +0100\"", 1_795_334_400, 60),
+            ("\" 1-Jan-1970 00:00:00 -0130\"", 5400, -90),
         ] {
             assert_eq!(
                 Input::new(text.as_bytes()).date_time(),
-                Ok(Timestamp::from_secs(secs)),
+                Ok(InternalDate { at: Timestamp::from_secs(secs), zone_minutes }),
                 "{text}"
             );
         }

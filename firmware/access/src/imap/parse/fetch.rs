@@ -44,6 +44,8 @@ pub(crate) enum FetchItem {
     Flags,
     Uid,
     InternalDate,
+    /// RFC 8514.
+    SaveDate,
     Size,
     Envelope,
     /// BODY without a section: the structure in its short form.
@@ -254,6 +256,7 @@ impl Input<'_> {
             b"ENVELOPE" => Envelope,
             b"FLAGS" => Flags,
             b"INTERNALDATE" => InternalDate,
+            b"SAVEDATE" => FetchItem::SaveDate,
             b"UID" => Uid,
             b"MODSEQ" => ModSeq,
             b"RFC822.SIZE" => Size,
