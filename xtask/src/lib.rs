@@ -39,6 +39,7 @@ pub mod qemu;
 mod root;
 mod run;
 mod say;
+mod sim;
 mod sizes;
 mod suite;
 mod test;
@@ -66,6 +67,8 @@ enum Command {
     Image(image::Options),
     /// Measure against a named peer
     Bench(bench::Options),
+    /// Prove on a simulated disk, or by kill -9, that the store loses nothing
+    Sim(sim::Options),
     /// Show the size of the image and of its parts
     Sizes,
     /// Remove what the commands made; `--cache` also what they keep between builds
@@ -84,6 +87,7 @@ pub fn main() -> anyhow::Result<()> {
         Command::Check(options) => check::check(&place, &options),
         Command::Image(options) => image::command(&place, &options),
         Command::Bench(options) => bench::bench(&place, &options),
+        Command::Sim(options) => sim::sim(&place, &options),
         Command::Sizes => sizes::sizes(&place),
         Command::Clean(options) => clean::clean(&place, &options),
     }

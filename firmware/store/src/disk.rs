@@ -140,15 +140,20 @@ pub(crate) fn prepare(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Send + Sync
         disk.remove(&tmp.join(name)).map_err(at(&tmp))?;
     }
     disk.sync_dir(dir).map_err(at(dir))?;
-    if is_new {
-        let parent =
-            dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    // Each time, not only when the folder is new: the start that made it may have been killed before this.
+    let parent =
+        dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    match disk.sync_dir(parent) {
+        Ok(()) => Ok(lock),
         // A sandbox may hide the parent; whoever set it up made the folder durable then.
-        if let Err(e) = disk.sync_dir(parent) {
-            tracing::warn!(err = %e, "the name of the new data folder may not be durable yet");
+        Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound) => {
+            if is_new {
+                tracing::warn!(err = %e, "the name of the new data folder may not be durable yet");
+            }
+            Ok(lock)
         }
+        Err(e) => Err(at(parent)(e)),
     }
-    Ok(lock)
 }
 
 /// How long the lock of a data directory is waited for: a predecessor that was just killed is still being

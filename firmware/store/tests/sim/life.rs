@@ -1,0 +1,301 @@
+//! The lives of one store: work, a disk that fails or a power that goes, recovery (which is cut off too),
+//! and the comparison with the model. One seed decides all of it.
+
+use std::future::Future as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use base::Clock;
+use store::{Options, Store};
+
+use crate::act::Act;
+use crate::caller::{Gate, perform};
+use crate::choice::Chooser;
+use crate::content::Contents;
+use crate::disk::{Fault, Lie, Plan, Planned, SimDisk};
+use crate::doubt::{Doubt, End};
+use crate::model::Model;
+use crate::random::Random;
+use crate::shown::{Shown, difference, look};
+
+/// Where the store stands on the simulated disk.
+const DIR: &str = "/data/store";
+/// Recoveries that are cut off, one after the other.
+const CUT_RECOVERIES_MAX: u32 = 3;
+
+/// What happened in the lives of a seed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) lives: u64,
+    pub(crate) power_losses: u64,
+    pub(crate) kills: u64,
+    pub(crate) cut_recoveries: u64,
+    pub(crate) faults: u64,
+    pub(crate) acknowledged: u64,
+    /// Batches with acts whose outcome was unknown.
+    pub(crate) in_doubt: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.lives += other.lives;
+        self.power_losses += other.power_losses;
+        self.kills += other.kills;
+        self.cut_recoveries += other.cut_recoveries;
+        self.faults += other.faults;
+        self.acknowledged += other.acknowledged;
+        self.in_doubt += other.in_doubt;
+    }
+}
+
+/// Small caches and limits, so that little work reaches far.
+pub(crate) fn options(disk: &SimDisk) -> Options {
+    Options {
+        disk: Arc::new(disk.clone()),
+        cache_bytes: 256 * 1024,
+        message_memory_bytes: 64 * 1024,
+        reserve_bytes: Some(0),
+        ..Options::new(DIR)
+    }
+}
+
+pub(crate) fn open(disk: &SimDisk, clock: &Arc<Gate>) -> Result<Store, store::StoreError> {
+    Store::open(options(disk), Arc::clone(clock) as Arc<dyn Clock>)
+}
+
+/// The walk over a stopped store finds nothing.
+pub(crate) fn check(disk: &SimDisk) -> Result<(), String> {
+    let report = Store::check_with(&options(disk)).map_err(|e| format!("check: {e:?}"))?;
+    if report.problems.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("check found {:#?}", report.problems))
+    }
+}
+
+/// How a life ends.
+enum Ending {
+    /// The disk is off.
+    Off,
+    /// The store gave up after an error.
+    Failed,
+    /// Nothing happened to it.
+    Well,
+}
+
+struct Lives<'c> {
+    random: Random,
+    disk: SimDisk,
+    clock: Arc<Gate>,
+    contents: &'c Contents,
+    lie: Option<Lie>,
+    doubt: Doubt,
+    tally: Tally,
+}
+
+/// Runs all lives of a seed.
+pub(crate) async fn run(seed: u64, contents: &Contents, lie: Option<Lie>) -> Result<Tally, String> {
+    let mut random = Random::new(seed);
+    let disk = SimDisk::new(Path::new("/data"), random.fork());
+    let mut lives = Lives {
+        random,
+        disk,
+        clock: Arc::new(Gate::new(1_795_338_000_000)),
+        contents,
+        lie,
+        doubt: Doubt::none(Model::new()),
+        tally: Tally::default(),
+    };
+    let count = 2 + lives.random.below(4);
+    for life in 1..=count {
+        lives.life().await.map_err(|e| format!("life {life}: {e}"))?;
+    }
+    lives.last_look().await.map_err(|e| format!("after {count} lives: {e}"))?;
+    Ok(lives.tally)
+}
+
+impl Lives<'_> {
+    /// What is to happen to the disk in the next life.
+    fn plan(&mut self) -> Plan {
+        let random = &mut self.random;
+        let off_at = match random.below(8) {
+            // In the recovery.
+            0 | 1 => Some(1 + random.below(30)),
+            2 => None,
+            _ => Some(10 + random.any_size(600)),
+        };
+        let fault = random.once_in(3).then(|| Planned {
+            fault: Fault::ALL[random.index(Fault::ALL.len())],
+            at: random.any_size(400),
+            counts_changes: true,
+            lasts: random.once_in(3),
+        });
+        Plan { off_at, fault, lie: self.lie }
+    }
+
+    /// The plan of a recovery after a cut-off one.
+    fn short_plan(&mut self) -> Plan {
+        Plan { off_at: Some(1 + self.random.below(25)), fault: None, lie: self.lie }
+    }
+
+    /// The process or the machine starts anew.
+    fn restart(&mut self) {
+        if self.random.below(10) < 7 {
+            self.tally.power_losses += 1;
+            self.disk = self.disk.crash();
+        } else {
+            self.tally.kills += 1;
+            self.disk = self.disk.kill();
+        }
+    }
+
+    /// Opens the store; recoveries are cut off as planned. `None` if the store is on a disk that is off
+    /// once more.
+    async fn open(&mut self) -> Result<Store, String> {
+        let plan = self.plan();
+        self.disk.plan(plan);
+        for _ in 0..CUT_RECOVERIES_MAX {
+            match open(&self.disk, &self.clock) {
+                Ok(store) => return Ok(store),
+                Err(e) if !self.disk.is_off() && self.disk.hits() == 0 => {
+                    return Err(format!("it cannot be opened: {e:?}"));
+                }
+                Err(_) => {}
+            }
+            self.tally.cut_recoveries += 1;
+            self.restart();
+            let plan = self.short_plan();
+            self.disk.plan(plan);
+        }
+        self.disk.plan(Plan { lie: self.lie, ..Plan::default() });
+        open(&self.disk, &self.clock).map_err(|e| format!("it cannot be opened: {e:?}"))
+    }
+
+    /// Resolves the doubt by what the store shows. `None` if the disk is off or failing: then it stays.
+    fn resolve(&mut self, store: &Store) -> Result<Option<Model>, String> {
+        match look(store, self.contents) {
+            // A look may have begun before the power went and ended after.
+            Ok(found) if !self.unreadable(&found) => {
+                let model = self.doubt.settle(&found, self.contents)?;
+                self.doubt = Doubt::none(model.clone());
+                Ok(Some(model))
+            }
+            Ok(_) => Ok(None),
+            Err(_) if self.disk.is_off() || self.disk.hits() > 0 => Ok(None),
+            Err(e) => Err(format!("it cannot be read: {e:?}")),
+        }
+    }
+
+    /// Contents that could not be read because the disk failed or is off.
+    fn unreadable(&self, found: &Shown) -> bool {
+        (self.disk.is_off() || self.disk.hits() > 0)
+            && found.values().any(|line| line.contains("Io {"))
+    }
+
+    async fn life(&mut self) -> Result<(), String> {
+        self.tally.lives += 1;
+        let store = self.open().await?;
+        let end = self.work(&store).await;
+        let hits = self.disk.hits();
+        self.tally.faults += hits;
+        match end? {
+            Ending::Off | Ending::Failed => {
+                drop(store);
+                self.restart();
+                return Ok(());
+            }
+            Ending::Well => match self.random.below(4) {
+                0 => {
+                    // The power goes while nobody does anything.
+                    self.restart();
+                    drop(store);
+                    return Ok(());
+                }
+                1 => drop(store),
+                _ => store.close().await.map_err(|e| format!("closing: {e:?}"))?,
+            },
+        }
+        if self.disk.is_off() || self.disk.hits() > 0 {
+            self.restart();
+        } else if self.random.once_in(2) {
+            self.disk.plan(Plan { lie: self.lie, ..Plan::default() });
+            check(&self.disk)?;
+        }
+        Ok(())
+    }
+
+    async fn work(&mut self, store: &Store) -> Result<Ending, String> {
+        let Some(mut model) = self.resolve(store)? else { return Ok(self.end(store)) };
+        let batches = 1 + self.random.below(7);
+        for _ in 0..batches {
+            self.clock.advance(i64::try_from(self.random.below(3_000)).unwrap_or(0));
+            let now = self.clock.at();
+            let count = usize::try_from(self.random.any_size(12)).unwrap_or(1);
+            let mut chooser = Chooser { random: &mut self.random, model: model.clone(), now };
+            let acts = chooser.acts(count);
+            let as_group = acts.len() > 1 && !self.random.once_in(4);
+            let ends = self.perform(store, &acts, as_group).await;
+            let mut ended: Vec<(Act, End)> = acts.into_iter().zip(ends).collect();
+            self.tally.acknowledged +=
+                ended.iter().filter(|(_, end)| matches!(end, End::Acknowledged(_))).count() as u64;
+            let doubt = std::mem::take(&mut ended);
+            self.doubt = Doubt::new(model.clone(), doubt, now);
+            if self.doubt.is_open() {
+                self.tally.in_doubt += 1;
+                if !self.disk.is_off() && self.disk.hits() == 0 {
+                    return Err(format!("acts failed on a good disk: {:#?}", self.doubt));
+                }
+            }
+            if self.disk.is_off() || has_failed(store) {
+                return Ok(self.end(store));
+            }
+            // A store that goes on after an error shows what it made of it.
+            match self.resolve(store)? {
+                Some(now) => model = now,
+                None => return Ok(self.end(store)),
+            }
+        }
+        Ok(self.end(store))
+    }
+
+    fn end(&self, store: &Store) -> Ending {
+        if self.disk.is_off() {
+            Ending::Off
+        } else if has_failed(store) {
+            Ending::Failed
+        } else {
+            Ending::Well
+        }
+    }
+
+    async fn perform(&self, store: &Store, acts: &[Act], as_group: bool) -> Vec<End> {
+        let answers = perform(store, &self.clock, self.contents, acts, as_group).await;
+        answers.into_iter().map(End::of).collect()
+    }
+
+    /// On a disk that does what it should: all is there, the walk finds nothing, and a clean stop and
+    /// start change nothing.
+    async fn last_look(&mut self) -> Result<(), String> {
+        self.disk.plan(Plan::default());
+        let mut shown = Vec::new();
+        for _ in 0..2 {
+            let store =
+                open(&self.disk, &self.clock).map_err(|e| format!("it cannot be opened: {e:?}"))?;
+            shown.push(look(&store, self.contents).map_err(|e| format!("reading: {e:?}"))?);
+            store.close().await.map_err(|e| format!("closing: {e:?}"))?;
+            check(&self.disk)?;
+        }
+        self.doubt.settle(&shown[0], self.contents)?;
+        if shown[0] != shown[1] {
+            return Err(format!("a restart changed it: {}", difference(&shown[0], &shown[1])));
+        }
+        Ok(())
+    }
+}
+
+/// Whether the store says that it takes no more acts.
+pub(crate) fn has_failed(store: &Store) -> bool {
+    let mut failed = Box::pin(store.failed());
+    failed.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}

@@ -1,0 +1,200 @@
+//! What a store holds, as plain maps, and what each act does to it.
+//!
+//! Exact in every number that a client can see: ids, UIDs, UIDVALIDITY, mod-sequences. An act is done
+//! wholly or refused with the word of the store's error.
+
+mod mail;
+mod spool;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::act::{Act, Marks};
+
+/// The answer of an act that was done, or the name of the refusal.
+pub(crate) type Answer = Result<String, String>;
+
+pub(crate) fn refuse<V>(word: &str) -> Result<V, String> {
+    Err(word.to_owned())
+}
+
+/// What every account has from its first day.
+const DEFAULTS: [(&str, &str); 6] = [
+    ("INBOX", "None"),
+    ("Drafts", "Some(Drafts)"),
+    ("Sent", "Some(Sent)"),
+    ("Trash", "Some(Trash)"),
+    ("Junk", "Some(Junk)"),
+    ("Archive", "Some(Archive)"),
+];
+
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) marks: Marks,
+    pub(crate) modseq: u64,
+    pub(crate) content: u64,
+    pub(crate) date: i64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Mailbox {
+    pub(crate) account: u32,
+    pub(crate) name: String,
+    pub(crate) special_use: &'static str,
+    pub(crate) uid_validity: u32,
+    pub(crate) uid_next: u32,
+    pub(crate) modseq: u64,
+    pub(crate) messages: BTreeMap<u32, Message>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) address: String,
+    pub(crate) name: String,
+    pub(crate) subscriptions: BTreeSet<String>,
+    last_uid_validity: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Recipient {
+    pub(crate) address: String,
+    pub(crate) state: &'static str,
+    pub(crate) next_attempt_at: i64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) content: u64,
+    pub(crate) queued_at: i64,
+    pub(crate) hold: bool,
+    pub(crate) recipients: Vec<Recipient>,
+}
+
+/// The state of a store.
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    pub(crate) has_domain: bool,
+    pub(crate) accounts: BTreeMap<u32, Account>,
+    pub(crate) mailboxes: BTreeMap<u32, Mailbox>,
+    pub(crate) queue: BTreeMap<u64, Entry>,
+    pub(crate) aliases: BTreeMap<String, Vec<String>>,
+    pub(crate) hostname: String,
+    next_account: u32,
+    next_mailbox: u32,
+    next_queue: u64,
+}
+
+impl Model {
+    pub(crate) fn new() -> Self {
+        Self {
+            has_domain: false,
+            accounts: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            hostname: String::new(),
+            next_account: 1,
+            next_mailbox: 1,
+            next_queue: 1,
+        }
+    }
+
+    /// Does the act at a time (ms), wholly or not at all.
+    pub(crate) fn apply(&mut self, act: &Act, now: i64) -> Answer {
+        let mut next = self.clone();
+        let answer = next.run(act, now)?;
+        *self = next;
+        Ok(answer)
+    }
+
+    fn run(&mut self, act: &Act, now: i64) -> Answer {
+        match act {
+            Act::CreateDomain => {
+                if self.has_domain {
+                    return refuse("Exists");
+                }
+                self.has_domain = true;
+            }
+            Act::CreateAccount { address } => return self.create_account(address, now),
+            Act::RenameAccount { account, name } => {
+                self.account(*account)?.name.clone_from(name);
+            }
+            Act::DeleteAccount { account } => {
+                self.account(*account)?;
+                self.accounts.remove(account);
+                // Kept for the retention time, but nobody's.
+                self.mailboxes.retain(|_, mailbox| mailbox.account != *account);
+            }
+            Act::PutAlias { address, targets, is_new } => {
+                if *is_new && self.is_taken(address) {
+                    return refuse("AddressTaken");
+                }
+                if !*is_new && !self.aliases.contains_key(address) {
+                    return refuse("NoSuchAlias");
+                }
+                self.aliases.insert(address.clone(), targets.clone());
+            }
+            Act::DeleteAlias { address } => {
+                if self.aliases.remove(address).is_none() {
+                    return refuse("NoSuchAlias");
+                }
+            }
+            Act::SetHostname { hostname } => self.hostname.clone_from(hostname),
+            Act::Deliver(delivery) => return self.deliver(delivery, now),
+            Act::Append { mailbox, messages } => return self.append(*mailbox, messages),
+            Act::Mark { mailbox, uids, op, marks, since } => {
+                return self.mark(*mailbox, uids, *op, marks, *since);
+            }
+            Act::Expunge { mailbox, uids } => return self.expunge(*mailbox, uids.as_ref()),
+            Act::Copy { from, uids, to, moves } => return self.copy(*from, uids, *to, *moves),
+            Act::Create { account, name } => return self.create(*account, name, now),
+            Act::Delete { account, name } => return self.delete(*account, name),
+            Act::Rename { account, from, to } => return self.rename(*account, from, to, now),
+            Act::Subscribe { account, name, on } => {
+                let subscriptions = &mut self.account(*account)?.subscriptions;
+                if *on {
+                    subscriptions.insert(name.clone());
+                } else {
+                    subscriptions.remove(name);
+                }
+            }
+            Act::Settle { id, updates, notice } => {
+                return self.settle(*id, updates, notice.as_ref(), now);
+            }
+            Act::Hold { id, on } => return Ok(self.hold(*id, *on)),
+            Act::Retry { id } => return Ok(self.retry(*id, now)),
+            Act::DeleteEntry { id } => return Ok(self.queue.remove(id).is_some().to_string()),
+        }
+        Ok("done".to_owned())
+    }
+
+    fn account(&mut self, id: u32) -> Result<&mut Account, String> {
+        self.accounts.get_mut(&id).ok_or_else(|| "NoSuchAccount".to_owned())
+    }
+
+    fn is_taken(&self, address: &str) -> bool {
+        self.aliases.contains_key(address)
+            || self.accounts.values().any(|account| account.address == address)
+    }
+
+    fn create_account(&mut self, address: &str, now: i64) -> Answer {
+        if !self.has_domain {
+            return refuse("NoSuchDomain");
+        }
+        if self.is_taken(address) {
+            return refuse("AddressTaken");
+        }
+        let id = self.next_account;
+        self.next_account += 1;
+        let account = Account {
+            address: address.to_owned(),
+            name: "A B".to_owned(),
+            subscriptions: DEFAULTS.iter().map(|(name, _)| (*name).to_owned()).collect(),
+            last_uid_validity: 0,
+        };
+        self.accounts.insert(id, account);
+        for (name, special_use) in DEFAULTS {
+            self.create_one(id, name, special_use, now)?;
+        }
+        Ok(id.to_string())
+    }
+}

@@ -1,0 +1,67 @@
+//! Acts on the spool.
+
+use super::{Answer, Entry, Model, Recipient, refuse};
+use crate::act::{Delivery, Settled};
+
+impl Model {
+    pub(super) fn enqueue(&mut self, delivery: &Delivery, now: i64) -> Option<u64> {
+        if delivery.remote.is_empty() {
+            return None;
+        }
+        let id = self.next_queue;
+        self.next_queue += 1;
+        let recipient = |address: &String| Recipient {
+            address: address.clone(),
+            state: "Pending",
+            next_attempt_at: now,
+        };
+        let entry = Entry {
+            content: delivery.content,
+            queued_at: now,
+            hold: false,
+            recipients: delivery.remote.iter().map(recipient).collect(),
+        };
+        self.queue.insert(id, entry);
+        Some(id)
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        id: u64,
+        updates: &[(usize, String, Settled)],
+        notice: Option<&Delivery>,
+        now: i64,
+    ) -> Answer {
+        let Some(entry) = self.queue.get_mut(&id) else { return Ok("done".to_owned()) };
+        for (index, _, settled) in updates {
+            let Some(recipient) = entry.recipients.get_mut(*index) else {
+                return refuse("Misuse");
+            };
+            (recipient.state, recipient.next_attempt_at) = match settled {
+                Settled::Delivered => ("Delivered", 0),
+                Settled::Failed => ("Failed", 0),
+                Settled::Later(at) => ("Pending", *at),
+            };
+        }
+        if entry.recipients.iter().all(|r| r.state != "Pending") {
+            self.queue.remove(&id);
+        }
+        if let Some(notice) = notice {
+            self.deliver(notice, now)?;
+        }
+        Ok("done".to_owned())
+    }
+
+    pub(super) fn hold(&mut self, id: u64, on: bool) -> String {
+        let entry = self.queue.get_mut(&id);
+        entry.map(|entry| entry.hold = on).is_some().to_string()
+    }
+
+    pub(super) fn retry(&mut self, id: u64, now: i64) -> String {
+        let Some(entry) = self.queue.get_mut(&id) else { return false.to_string() };
+        for recipient in entry.recipients.iter_mut().filter(|r| r.state == "Pending") {
+            recipient.next_attempt_at = now;
+        }
+        true.to_string()
+    }
+}

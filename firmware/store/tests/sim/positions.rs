@@ -1,0 +1,187 @@
+//! One fixed scenario, and a fault at every call it makes of the disk, one run each: no panic, no `Ok` for
+//! an act that is not there afterwards, and a store that either goes on or says that it has failed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use store::FlagOp;
+
+use crate::act::{Act, Delivery, Marks, Place, Settled, Uids};
+use crate::caller::{Gate, perform};
+use crate::content::Contents;
+use crate::disk::{Fault, Plan, Planned, SimDisk};
+use crate::doubt::{Doubt, End};
+use crate::life::{check, has_failed, open};
+use crate::model::Model;
+use crate::random::Random;
+use crate::shown::look;
+
+const NOW: i64 = 1_795_338_000_000;
+
+fn marks(system: u8, keywords: &[&str]) -> Marks {
+    Marks { system, keywords: keywords.iter().map(|k| (*k).to_owned()).collect() }
+}
+
+fn inbox(content: u64, accounts: &[u32], remote: &[&str]) -> Delivery {
+    let local = accounts.iter().map(|account| (*account, Place::Inbox, marks(0, &[])));
+    let remote = remote.iter().map(|text| (*text).to_owned()).collect();
+    Delivery { content, local: local.collect(), remote }
+}
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+/// Every kind of act, in groups as concurrent callers form them. Mailboxes 1 to 6 are those of account 1,
+/// 7 to 12 those of account 2.
+fn scenario() -> Vec<Vec<Act>> {
+    let all = || Uids(vec![(1, u32::MAX)]);
+    let put = |is_new| Act::PutAlias {
+        address: text("x@sim.test"),
+        targets: vec![text("y@else.test")],
+        is_new,
+    };
+    vec![
+        vec![Act::CreateDomain],
+        vec![
+            Act::CreateAccount { address: text("u0@sim.test") },
+            Act::CreateAccount { address: text("u1@sim.test") },
+            put(true),
+        ],
+        vec![
+            Act::Deliver(inbox(1, &[1, 2], &["r0@else.test", "r1@else.test"])),
+            // The large one goes through a file, and a second time to no bytes at all.
+            Act::Deliver(inbox(47, &[1], &[])),
+            Act::Deliver(inbox(47, &[2], &[])),
+            Act::Append {
+                mailbox: 2,
+                messages: vec![(3, marks(1, &["alpha"]), 5), (4, marks(8, &["beta"]), 6)],
+            },
+        ],
+        vec![
+            Act::Mark {
+                mailbox: 1,
+                uids: all(),
+                op: FlagOp::Add,
+                marks: marks(8, &["gamma"]),
+                since: None,
+            },
+            Act::Copy { from: 1, uids: all(), to: 6, moves: false },
+            Act::Copy { from: 7, uids: all(), to: 4, moves: true },
+            Act::Expunge { mailbox: 1, uids: None },
+            Act::Deliver(inbox(9, &[2, 1], &[])),
+        ],
+        vec![
+            Act::Create { account: 1, name: text("a/b") },
+            Act::Rename { account: 1, from: text("a"), to: text("c") },
+            Act::Rename { account: 1, from: text("INBOX"), to: text("old") },
+            Act::Delete { account: 1, name: text("Archive") },
+            Act::Subscribe { account: 2, name: text("z"), on: true },
+        ],
+        vec![
+            Act::Settle {
+                id: 1,
+                updates: vec![(0, text("r0@else.test"), Settled::Delivered)],
+                notice: Some(inbox(12, &[1], &[])),
+            },
+            Act::Hold { id: 1, on: true },
+            Act::SetHostname { hostname: text("box.sim.test") },
+            Act::Deliver(inbox(3, &[], &["r3@else.test"])),
+            Act::DeleteEntry { id: 1 },
+        ],
+        vec![
+            put(false),
+            Act::RenameAccount { account: 1, name: text("N 1") },
+            Act::DeleteAccount { account: 2 },
+            Act::Retry { id: 2 },
+            Act::DeleteAlias { address: text("x@sim.test") },
+        ],
+        // Whether it still takes acts.
+        vec![Act::SetHostname { hostname: text("last.sim.test") }],
+    ]
+}
+
+/// Runs the scenario once.
+async fn work(disk: &SimDisk, contents: &Contents, clock: &Arc<Gate>) -> (Vec<(Act, End)>, bool) {
+    let Ok(store) = open(disk, clock) else { return (Vec::new(), true) };
+    let mut ended = Vec::new();
+    for acts in scenario() {
+        let answers = perform(&store, clock, contents, &acts, acts.len() > 1).await;
+        ended.extend(acts.into_iter().zip(answers.into_iter().map(End::of)));
+    }
+    let has_failed = has_failed(&store);
+    // How the closing ends says nothing about acts that were answered.
+    drop(store.close().await);
+    (ended, has_failed)
+}
+
+/// One run with one fault, and what is there after it.
+async fn one(contents: &Contents, planned: Planned) -> Result<(), String> {
+    let clock = Arc::new(Gate::new(NOW));
+    let mut disk = SimDisk::new(Path::new("/data"), Random::new(planned.at));
+    disk.plan(Plan { fault: Some(planned), ..Plan::default() });
+    let (ended, has_failed) = work(&disk, contents, &clock).await;
+    let goes_on = !matches!(ended.last(), Some((_, End::Unknown(_))));
+    if !goes_on && !has_failed && !planned.lasts {
+        return Err(format!("it neither goes on nor says that it failed: {:?}", ended.last()));
+    }
+    disk = match planned.at % 3 {
+        0 => disk.crash(),
+        1 => disk.kill(),
+        _ => disk,
+    };
+    disk.plan(Plan::default());
+    let store = open(&disk, &clock).map_err(|e| format!("it cannot be opened: {e:?}"))?;
+    let found = look(&store, contents).map_err(|e| format!("it cannot be read: {e:?}"))?;
+    store.close().await.map_err(|e| format!("closing: {e:?}"))?;
+    Doubt::new(Model::new(), ended, NOW).settle(&found, contents)?;
+    check(&disk)
+}
+
+/// Every position with a fault of this kind.
+fn every_position(fault: Fault) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let contents = Contents::new();
+    let disk = SimDisk::new(Path::new("/data"), Random::new(0));
+    let clock = Arc::new(Gate::new(NOW));
+    let (ended, _) = runtime.block_on(Box::pin(work(&disk, &contents, &clock)));
+    for (act, end) in &ended {
+        assert!(matches!(end, End::Acknowledged(_)), "{act:?} ended {end:?} on a good disk");
+    }
+    let calls = disk.calls();
+    assert!(calls.len() > 200, "only {} calls", calls.len());
+    let mut runs = 0;
+    for (at, call) in (1..).zip(calls) {
+        if !fault.fits(call) {
+            continue;
+        }
+        for lasts in [false, true] {
+            let planned = Planned { fault, at, counts_changes: false, lasts };
+            if let Err(e) = runtime.block_on(Box::pin(one(&contents, planned))) {
+                panic!("{fault:?} at call {at} ({call:?}), lasting: {lasts}: {e}");
+            }
+            runs += 1;
+        }
+    }
+    println!("{fault:?}: {runs} runs");
+}
+
+#[test]
+fn an_error_at_every_call_is_no_false_ok() {
+    every_position(Fault::Error);
+}
+
+#[test]
+fn a_short_write_at_every_call_is_no_false_ok() {
+    every_position(Fault::ShortWrite);
+}
+
+#[test]
+fn no_space_at_every_call_is_no_false_ok() {
+    every_position(Fault::NoSpace);
+}
+
+#[test]
+fn a_lost_sync_at_every_call_is_no_false_ok() {
+    every_position(Fault::LostSync);
+}
