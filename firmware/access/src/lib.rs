@@ -5,3 +5,4 @@
 
 pub mod imap;
 pub mod pop3;
+mod search;

@@ -27,6 +27,8 @@ const READ_BYTES: usize = 8 * 1024;
 const BUFFER_MAX: usize = 64 * 1024;
 /// How much of an over-long line is thrown away before the client is cut off.
 const DISCARD_MAX: usize = 1024 * 1024;
+/// How long work goes on for a client that has closed its sending side.
+const LAST_WORD: Duration = Duration::from_secs(5);
 /// Time limit of a wait until [`Conn::set_timeout`] says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -249,15 +251,9 @@ impl Conn {
             _ => (by_timeout, ConnError::TimedOut),
         };
         let revoked = self.permit.revoked();
-        let revoked = async {
-            match revoked {
-                Some(token) => token.cancelled().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             biased;
-            () = revoked => Err(ConnError::Revoked),
+            () = cancelled(revoked) => Err(ConnError::Revoked),
             read = reading => match read {
                 Ok(n) => Ok(n),
                 // What a client that just goes away looks like under TLS or TCP.
@@ -286,6 +282,32 @@ impl Conn {
     /// The connection is over.
     pub async fn readable(&mut self) -> Result<(), ConnError> {
         self.fill().await.map(|_| ())
+    }
+
+    /// Returns when nobody waits for an answer any more: to be raced with long work. What the client sends
+    /// meanwhile is kept for later, up to the size of the buffer. A client that has sent its last byte may
+    /// still read: it has [`LAST_WORD`]. Cancel-safe.
+    pub async fn gone(&mut self) -> ConnError {
+        loop {
+            if self.buffered().len() > BUFFER_MAX {
+                // Nothing more is read; the limits go on.
+                let waiting = tokio::time::sleep(LAST_WORD);
+                let revoked = self.permit.revoked();
+                tokio::select! {
+                    () = self.ctx.shutdown.cancelled() => return ConnError::Shutdown,
+                    () = cancelled(revoked) => return ConnError::Revoked,
+                    () = waiting => continue,
+                }
+            }
+            match self.read_more().await {
+                Ok(0) => {
+                    tokio::time::sleep(LAST_WORD).await;
+                    return ConnError::Closed;
+                }
+                Ok(_) => {}
+                Err(err) => return err,
+            }
+        }
     }
 
     /// Reads a line of at most `max` bytes, terminator included.
@@ -418,6 +440,14 @@ impl Conn {
         if self.flush().await.is_ok() {
             end(self.stream).await;
         }
+    }
+}
+
+/// Waits for a token, for ever where there is none.
+async fn cancelled(token: Option<&crate::Shutdown>) {
+    match token {
+        Some(token) => token.cancelled().await,
+        None => std::future::pending().await,
     }
 }
 

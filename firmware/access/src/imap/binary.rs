@@ -9,7 +9,7 @@ use super::parse::Section;
 use super::reply::Fail;
 use super::section::piece_len;
 use super::session::Session;
-use super::text::Transfer;
+use crate::search::decode::Transfer;
 
 /// A part as it is stored.
 #[derive(Clone, Debug)]

@@ -35,11 +35,12 @@ mod search;
 mod section;
 mod select;
 mod session;
+mod sort;
 mod starttls;
 mod status;
 mod store;
 mod subscribe;
-mod text;
+mod thread;
 mod vanished;
 mod view;
 

@@ -7,7 +7,7 @@ use message::{Part, PartKind, Structure};
 use store::{Row, Store, StoreError};
 
 use super::section::read_range;
-use super::text::Transfer;
+use crate::search::decode::Transfer;
 
 /// RFC 8970 §3.2: at most 256 characters, better 200.
 const CHARS_MAX: usize = 200;

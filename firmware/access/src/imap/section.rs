@@ -9,7 +9,7 @@ use store::{READ_MAX, Row, Store, StoreError};
 use super::parse::{Section, SectionText};
 
 /// How much of a header is looked through for fields; the scanner keeps no more either.
-pub(super) const HEADER_MAX: u64 = 1024 * 1024;
+const HEADER_MAX: u64 = 1024 * 1024;
 
 /// What is to be sent for a section.
 #[derive(Debug)]

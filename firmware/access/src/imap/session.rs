@@ -157,6 +157,8 @@ impl Session {
             Command::Fetch(_, Numbers::Sequence)
                 | Command::Store(_, Numbers::Sequence)
                 | Command::Search(_, Numbers::Sequence)
+                | Command::Sort(_, Numbers::Sequence)
+                | Command::Thread(_, Numbers::Sequence)
         );
         let outcome = self.run(&tag, command).await;
         self.conclude(&tag, outcome, may_expunge).await
@@ -313,7 +315,9 @@ impl Session {
             Command::Close => self.close().await,
             Command::Unselect => self.unselect(),
             Command::Expunge(set) => self.expunge(set.as_ref()).await,
-            Command::Search(search, numbers) => self.search(tag, *search, numbers).await,
+            Command::Search(search, numbers) => Box::pin(self.search(tag, *search, numbers)).await,
+            Command::Sort(sort, numbers) => Box::pin(self.sort(tag, *sort, numbers)).await,
+            Command::Thread(thread, numbers) => Box::pin(self.thread(*thread, numbers)).await,
             Command::Fetch(fetch, numbers) => self.fetch(&fetch, numbers).await,
             Command::Store(store, numbers) => self.store_flags(*store, numbers).await,
             Command::Copy { set, to, numbers, is_move } => {

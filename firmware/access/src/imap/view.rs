@@ -14,6 +14,9 @@ pub(crate) struct View {
     uids: UidRanges,
     /// Expunged, but the client is not told yet (RFC 9051 §7.5.1).
     gone: UidRanges,
+    /// The result of the last SEARCH with SAVE: what `$` means (RFC 5182). UIDs are never reused, so what
+    /// went since is left out where the set is used.
+    saved: UidRanges,
     /// Everything up to here is told or waits in `gone`.
     pub(crate) modseq: ModSeq,
     /// While something waits in `gone`: all changes up to here are told. RFC 7162 §3.2.
@@ -70,7 +73,7 @@ fn unite(set: &mut UidRanges, more: &UidRanges) {
 
 impl View {
     pub(crate) fn new(uids: UidRanges, modseq: ModSeq) -> Self {
-        Self { uids, gone: UidRanges::new(), modseq, told_up_to: None }
+        Self { uids, gone: UidRanges::new(), saved: UidRanges::new(), modseq, told_up_to: None }
     }
 
     /// EXISTS.
@@ -81,6 +84,11 @@ impl View {
     /// All UIDs.
     pub(crate) fn uids(&self) -> &UidRanges {
         &self.uids
+    }
+
+    /// What `$` means from now on.
+    pub(crate) fn save(&mut self, found: UidRanges) {
+        self.saved = found;
     }
 
     /// The sequence numbers of ascending UIDs.
@@ -102,6 +110,14 @@ impl View {
 
     /// As [`View::resolve`], leaving out numbers that are not there.
     pub(crate) fn find(&self, set: &SequenceSet, numbers: Numbers) -> UidRanges {
+        let mut found = self.find_numbers(set, numbers);
+        if set.has_saved() {
+            unite(&mut found, &self.uids.intersection(&self.saved));
+        }
+        found
+    }
+
+    fn find_numbers(&self, set: &SequenceSet, numbers: Numbers) -> UidRanges {
         if numbers == Numbers::Uid {
             return self.uids.intersection(&set.uids(self.uids.last().map(|uid| uid.0)));
         }
@@ -149,6 +165,7 @@ impl View {
             news.expunged = self.gone.iter().filter_map(|uid| sequence.of(uid)).collect();
             news.expunged.reverse();
             self.uids = subtract(&self.uids, &self.gone);
+            self.saved = subtract(&self.saved, &self.gone);
             news.vanished = std::mem::take(&mut self.gone);
         }
         self.told_up_to = (!self.gone.is_empty())
@@ -239,6 +256,18 @@ mod tests {
         assert!(view.resolve(&set("6"), Numbers::Sequence).is_err());
         assert!(view.resolve(&set("6:*"), Numbers::Sequence).is_ok());
         assert!(View::default().resolve(&set("1:*"), Numbers::Sequence).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_saved_result_forgets_what_went() {
+        let mut view = view(&[3, 5, 6, 7, 20]);
+        assert!(view.find(&set("$"), Numbers::Uid).is_empty());
+        view.save(ranges(&[5, 6, 20]));
+        assert_eq!(view.find(&set("$"), Numbers::Sequence).to_string(), "5:6,20");
+        assert_eq!(view.find(&set("1,$"), Numbers::Sequence).to_string(), "3,5:6,20");
+        view.take(&Changes { expunged: ranges(&[6]), ..Changes::default() }, true);
+        assert_eq!(view.find(&set("$"), Numbers::Uid).to_string(), "5,20");
+        assert_eq!(view.saved, ranges(&[5, 20]));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use store::SpecialUse;
 
 use super::{
-    Bad, Fetch, Input, List, ListKind, Parsed, Search, Select, SequenceSet, StatusItem, StoreFlags,
+    Bad, Fetch, Input, List, ListKind, Parsed, Search, Select, SequenceSet, Sort, StatusItem,
+    StoreFlags, Thread,
 };
 
 const TAG_BYTES_MAX: usize = 256;
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     /// With UIDs: UID EXPUNGE of RFC 4315.
     Expunge(Option<SequenceSet>),
     Search(Box<Search>, Numbers),
+    Sort(Box<Sort>, Numbers),
+    Thread(Box<Thread>, Numbers),
     Fetch(Box<Fetch>, Numbers),
     Store(Box<StoreFlags>, Numbers),
     /// COPY, or MOVE of RFC 6851.
@@ -211,6 +214,8 @@ impl Input<'_> {
         Some(match name {
             "FETCH" => self.fetch().map(|fetch| Command::Fetch(Box::new(fetch), numbers)),
             "SEARCH" => self.search().map(|search| Command::Search(Box::new(search), numbers)),
+            "SORT" => self.sort().map(|sort| Command::Sort(Box::new(sort), numbers)),
+            "THREAD" => self.thread().map(|thread| Command::Thread(Box::new(thread), numbers)),
             "STORE" => self.store().map(|store| Command::Store(Box::new(store), numbers)),
             "COPY" => self.copy(numbers, false),
             "MOVE" => self.copy(numbers, true),

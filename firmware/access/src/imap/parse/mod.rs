@@ -4,7 +4,7 @@
 //! The grammar is ours because the forms of RFC 1730 (`RFC822.PEEK`) and half of the LIST and SEARCH
 //! extensions are in no crate. Never here: I/O, a clock, anything that knows the store.
 //!
-//! Limits: sequence sets 10,000 elements, search depth 32 and 1,000 keys, 100 FETCH items, 200 header
+//! Limits: sequence sets 10,000 elements, search depth 32 and 1,000 keys, 32 sort keys, 100 FETCH items, 200 header
 //! fields, 32 LIST patterns. The bytes of a command are bounded by the framing before they come here.
 
 mod append;
@@ -16,6 +16,7 @@ mod list;
 mod search;
 mod select;
 mod sequence;
+mod sort;
 mod store;
 mod url;
 
@@ -26,9 +27,12 @@ pub(crate) use date::InternalDate;
 pub(crate) use fetch::{Fetch, FetchItem, Section, SectionText};
 pub(crate) use framing::{LiteralMark, literal_mark};
 pub(crate) use list::{List, ListKind, StatusItem};
-pub(crate) use search::{HeaderName, Key, ReturnOption, Search};
+pub(crate) use search::{
+    Charset, EnvelopeField, HeaderName, Key, Needle, Program, ReturnOption, Search,
+};
 pub(crate) use select::{Resync, Select};
 pub(crate) use sequence::SequenceSet;
+pub(crate) use sort::{Algorithm, Sort, SortCriterion, SortKey, Thread};
 pub(crate) use url::{MessageUrl, message_url};
 
 /// Why bytes are not a command: the text of the `BAD` reply.
@@ -309,6 +313,8 @@ mod tests {
                 Just("LIST"), Just("("), Just(")"), Just("\""), Just("1:*"), Just("BODY.PEEK["),
                 Just("]"), Just("<0.1>"), Just("OR"), Just("NOT"), Just("RETURN"), Just("{3}\r\nabc"),
                 Just("HEADER.FIELDS"), Just("APPEND"), Just("INBOX"), Just("STATUS"), Just("%"),
+                Just("SORT"), Just("THREAD"), Just("REFERENCES"), Just("(SUBJECT)"), Just("UTF-8"),
+                Just("$"), Just("OLDER"), Just("TEXT"), Just("CHARSET"), Just("SAVE"),
                 Just("\\Seen"), Just("FLAGS"), Just("MODSEQ"), Just("\r\n"), Just("4294967296"),
             ], 0..40),
         ) {

@@ -1,15 +1,31 @@
-//! SEARCH. RFC 9051 §6.4.4, RFC 3501 §6.4.4, RFC 4731, RFC 7162 §3.1.5.
+//! SEARCH, and the search program that SORT and THREAD share with it. RFC 9051 §6.4.4, RFC 3501 §6.4.4,
+//! RFC 4731, RFC 5032 (WITHIN), RFC 5182 (SAVE), RFC 7162 §3.1.5, RFC 8514 §4.3.
 
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use store::Flags;
 
 use super::{Bad, Input, Parsed, SequenceSet};
+use crate::search::fold::fold;
 
 const DEPTH_MAX: usize = 32;
 const KEYS_MAX: usize = 1000;
 
-/// Which header fields a key looks into.
+/// The fields of ENVELOPE that have a key of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EnvelopeField {
+    From,
+    To,
+    Cc,
+    Bcc,
+    Subject,
+}
+
+/// Which header field HEADER looks into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeaderName(pub(crate) Vec<u8>);
+
+/// A folded text to look for.
+pub(crate) type Needle = Vec<u8>;
 
 /// `search-key`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,18 +50,28 @@ pub(crate) enum Key {
     SentOn(i64),
     /// Date field on or after the day.
     SentSince(i64),
+    /// RFC 8514: save date before the day.
+    SavedBefore(i64),
+    SavedOn(i64),
+    SavedSince(i64),
     Larger(u64),
     Smaller(u64),
+    /// RFC 5032: INTERNALDATE is at least these seconds ago.
+    Older(u32),
+    /// RFC 5032: INTERNALDATE is at most these seconds ago.
+    Younger(u32),
     /// RFC 7162 §3.1.5.
     ModSeq(u64),
     Uid(SequenceSet),
     Sequence(SequenceSet),
-    /// A header field holds the text, in lower case; empty: the field is there.
-    Header(HeaderName, String),
+    /// FROM, TO, CC, BCC, SUBJECT; empty: the field is there.
+    Envelope(EnvelopeField, Needle),
+    /// A header field holds the text; empty: the field is there.
+    Header(HeaderName, Needle),
     /// The body holds the text.
-    Body(String),
+    Body(Needle),
     /// Header or body hold the text.
-    Text(String),
+    Text(Needle),
     Not(Box<Key>),
     Or(Box<Key>, Box<Key>),
     And(Vec<Key>),
@@ -64,13 +90,54 @@ impl Key {
     }
 }
 
-/// `search-return-opt`, RFC 4731.
+/// `search-return-opt`, RFC 4731, RFC 5182.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReturnOption {
     Min,
     Max,
     All,
     Count,
+    /// The result becomes `$`.
+    Save,
+}
+
+/// The charset of the texts of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Charset {
+    /// None named, UTF-8 or US-ASCII: UTF-8 where it is that, else what old clients send.
+    Usual,
+    Named(&'static Encoding),
+    /// RFC 9051 §6.4.4: BADCHARSET.
+    Unknown,
+}
+
+impl Charset {
+    fn of(label: &[u8]) -> Self {
+        match Encoding::for_label_no_replacement(label) {
+            Some(encoding) if encoding == UTF_8 => Self::Usual,
+            _ if label.eq_ignore_ascii_case(b"US-ASCII") => Self::Usual,
+            Some(encoding) => Self::Named(encoding),
+            None => Self::Unknown,
+        }
+    }
+
+    /// The text to look for, as it is compared.
+    fn needle(self, bytes: &[u8]) -> Needle {
+        let encoding = match self {
+            Self::Named(encoding) => encoding,
+            // Some clients send 8-bit text as it is.
+            _ if std::str::from_utf8(bytes).is_err() => WINDOWS_1252,
+            _ => UTF_8,
+        };
+        fold(&encoding.decode(bytes).0)
+    }
+}
+
+/// What is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    pub(crate) charset: Charset,
+    pub(crate) key: Key,
 }
 
 /// The arguments of SEARCH.
@@ -78,34 +145,26 @@ pub(crate) enum ReturnOption {
 pub(crate) struct Search {
     /// `None`: the old `* SEARCH` answer.
     pub(crate) returns: Option<Vec<ReturnOption>>,
-    /// False if CHARSET named one that is not known.
-    pub(crate) is_charset_known: bool,
-    pub(crate) key: Key,
+    pub(crate) program: Program,
 }
 
-/// How deep and how many keys there may be yet.
+/// How deep and how many keys there may be yet, and in which charset their texts are.
 struct Budget {
     depth: usize,
     keys: usize,
-}
-
-/// The text to look for, in lower case. Without CHARSET some clients send 8-bit text as it is: UTF-8
-/// if it is valid, else Latin-1.
-fn needle(bytes: Vec<u8>) -> String {
-    let text = String::from_utf8(bytes)
-        .unwrap_or_else(|err| err.into_bytes().into_iter().map(char::from).collect());
-    // As the text is folded: character by character.
-    text.chars().flat_map(char::to_lowercase).collect()
+    charset: Charset,
 }
 
 impl Input<'_> {
-    fn needle(&mut self) -> Parsed<String> {
+    fn needle(&mut self, charset: Charset) -> Parsed<Needle> {
         self.space()?;
-        self.astring().map(needle)
+        self.astring().map(|bytes| charset.needle(&bytes))
     }
 
-    fn header_key(&mut self, name: &str) -> Parsed<Key> {
-        Ok(Key::Header(HeaderName(name.as_bytes().to_vec()), self.needle()?))
+    /// `interval = nz-number`, RFC 5032.
+    fn interval(&mut self) -> Parsed<u32> {
+        self.space()?;
+        self.nz_number()
     }
 
     fn date_key(&mut self, key: fn(i64) -> Key) -> Parsed<Key> {
@@ -156,7 +215,7 @@ impl Input<'_> {
         budget.keys = budget.keys.checked_sub(1).ok_or(Bad("too many search keys"))?;
         match self.peek() {
             Some(b'(') => return self.nested(budget),
-            Some(b'*' | b'0'..=b'9') => return self.sequence_set().map(Key::Sequence),
+            Some(b'*' | b'$' | b'0'..=b'9') => return self.sequence_set().map(Key::Sequence),
             _ => {}
         }
         let name = self.upper_atom()?;
@@ -164,7 +223,8 @@ impl Input<'_> {
             return Ok(key);
         }
         match name.as_str() {
-            "ALL" | "OLD" => Ok(Key::All),
+            // RFC 8514 §4.3: every mailbox keeps save dates.
+            "ALL" | "OLD" | "SAVEDATESUPPORTED" => Ok(Key::All),
             "NEW" | "RECENT" => Ok(Key::Never),
             "KEYWORD" => self.keyword_key(true),
             "UNKEYWORD" => self.keyword_key(false),
@@ -174,18 +234,32 @@ impl Input<'_> {
             "SENTBEFORE" => self.date_key(Key::SentBefore),
             "SENTON" => self.date_key(Key::SentOn),
             "SENTSINCE" => self.date_key(Key::SentSince),
+            "SAVEDBEFORE" => self.date_key(Key::SavedBefore),
+            "SAVEDON" => self.date_key(Key::SavedOn),
+            "SAVEDSINCE" => self.date_key(Key::SavedSince),
             "LARGER" => self.space().and_then(|()| self.number64()).map(Key::Larger),
             "SMALLER" => self.space().and_then(|()| self.number64()).map(Key::Smaller),
             "MODSEQ" => self.modseq_key(),
             "UID" => self.space().and_then(|()| self.sequence_set()).map(Key::Uid),
-            "FROM" | "TO" | "CC" | "BCC" | "SUBJECT" => self.header_key(&name),
+            "OLDER" => self.interval().map(Key::Older),
+            "YOUNGER" => self.interval().map(Key::Younger),
+            "FROM" | "TO" | "CC" | "BCC" | "SUBJECT" => {
+                let field = match name.as_str() {
+                    "FROM" => EnvelopeField::From,
+                    "TO" => EnvelopeField::To,
+                    "CC" => EnvelopeField::Cc,
+                    "BCC" => EnvelopeField::Bcc,
+                    _ => EnvelopeField::Subject,
+                };
+                Ok(Key::Envelope(field, self.needle(budget.charset)?))
+            }
             "HEADER" => {
                 self.space()?;
                 let field = self.astring()?;
-                Ok(Key::Header(HeaderName(field), self.needle()?))
+                Ok(Key::Header(HeaderName(field), self.needle(budget.charset)?))
             }
-            "BODY" => self.needle().map(Key::Body),
-            "TEXT" => self.needle().map(Key::Text),
+            "BODY" => self.needle(budget.charset).map(Key::Body),
+            "TEXT" => self.needle(budget.charset).map(Key::Text),
             "NOT" => Ok(Key::Not(Box::new(self.deeper(budget)?))),
             "OR" => {
                 let one = self.deeper(budget)?;
@@ -213,13 +287,14 @@ impl Input<'_> {
     }
 
     /// `search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"`
-    fn search_returns(&mut self) -> Parsed<Vec<ReturnOption>> {
+    pub(super) fn search_returns(&mut self) -> Parsed<Vec<ReturnOption>> {
         self.space()?;
         let mut options = self.list(16, |input| match input.upper_atom()?.as_str() {
             "MIN" => Ok(ReturnOption::Min),
             "MAX" => Ok(ReturnOption::Max),
             "ALL" => Ok(ReturnOption::All),
             "COUNT" => Ok(ReturnOption::Count),
+            "SAVE" => Ok(ReturnOption::Save),
             _ => Err(Bad("unknown SEARCH return option")),
         })?;
         // RFC 4731 §3.1: an empty list means ALL.
@@ -237,14 +312,18 @@ impl Input<'_> {
             returns = Some(self.search_returns()?);
             self.space()?;
         }
-        let mut is_charset_known = true;
+        let mut charset = Charset::Usual;
         if self.word("CHARSET") {
             self.space()?;
-            let charset = self.astring()?.to_ascii_uppercase();
-            is_charset_known = matches!(charset.as_slice(), b"UTF-8" | b"US-ASCII");
+            charset = Charset::of(&self.astring()?);
             self.space()?;
         }
-        let mut budget = Budget { depth: DEPTH_MAX, keys: KEYS_MAX };
+        Ok(Search { returns, program: self.search_keys(charset)? })
+    }
+
+    /// `search-key *(SP search-key)`
+    fn search_keys(&mut self, charset: Charset) -> Parsed<Program> {
+        let mut budget = Budget { depth: DEPTH_MAX, keys: KEYS_MAX, charset };
         let mut keys = vec![self.search_key(&mut budget)?];
         while self.eat(b' ') {
             if matches!(self.peek(), None | Some(b' ' | b'\r' | b'\n')) {
@@ -252,7 +331,15 @@ impl Input<'_> {
             }
             keys.push(self.search_key(&mut budget)?);
         }
-        Ok(Search { returns, is_charset_known, key: Key::And(keys) })
+        Ok(Program { charset, key: Key::And(keys) })
+    }
+
+    /// `charset 1*(SP search-key)`: RFC 5256 §5 `search-criteria` behind its charset.
+    pub(super) fn charset_and_keys(&mut self) -> Parsed<Program> {
+        self.space()?;
+        let charset = Charset::of(&self.astring()?);
+        self.space()?;
+        self.search_keys(charset)
     }
 }
 
@@ -269,16 +356,14 @@ mod tests {
 
     #[test]
     fn keys_are_read() {
-        let Key::And(keys) = search(" UNSEEN SINCE 1-Feb-1994 NOT FROM \"Smith\"").unwrap().key
-        else {
-            panic!()
-        };
+        let found = search(" UNSEEN SINCE 1-Feb-1994 NOT FROM \"Smith\"").unwrap();
+        let Key::And(keys) = found.program.key else { panic!() };
         assert_eq!(
             keys,
             [
                 Key::Flag(Flags::SEEN, false),
                 Key::Since(8797),
-                Key::Not(Box::new(Key::Header(HeaderName(b"FROM".to_vec()), "smith".into()))),
+                Key::Not(Box::new(Key::Envelope(EnvelopeField::From, b"smith".to_vec()))),
             ]
         );
     }
@@ -326,12 +411,36 @@ mod tests {
             " MODSEQ \"/flags/\\\\draft\" all 12",
             " (SEEN (FLAGGED DELETED)) 1",
             " CHARSET UTF-8 TEXT \"\u{e4}\"",
+            " SAVEDBEFORE 1-Jan-2000 SAVEDON 1-Jan-2000 SAVEDSINCE 1-Jan-2000 SAVEDATESUPPORTED",
+            " OLDER 5 YOUNGER 4294967295",
+            " $",
+            " UID $",
+            " NOT $ UID 1,$",
+            " RETURN (SAVE) ALL",
             " RETURN () ALL",
             " RETURN (MIN MAX COUNT ALL) CHARSET UTF-8 SEEN",
         ] {
             assert!(search(text).is_ok(), "{text}");
         }
-        assert!(!search(" CHARSET KOI8-R ALL").unwrap().is_charset_known);
+    }
+
+    #[test]
+    fn texts_are_read_in_their_charset() {
+        for (charset, bytes, want) in [
+            ("UTF-8", "PR\u{dc}FUNG".as_bytes(), Some("prufung")),
+            ("us-ascii", b"A", Some("a")),
+            ("KOI8-R", b"\xf0\xd2\xc9\xd7\xc5\xd4", Some("привет")),
+            ("iso-8859-1", b"K\xd6LN", Some("koln")),
+            ("ISO-2022-JP", b"\x1b$BF|K\\8l\x1b(B", Some("日本語")),
+            ("utf-16", b"\xfe\xff\0H\0i", Some("hi")),
+            ("x-unheard-of", b"A", None),
+            ("iso-2022-cn", b"A", None),
+        ] {
+            let charset_of = Charset::of(charset.as_bytes());
+            let needle = (charset_of != Charset::Unknown).then(|| charset_of.needle(bytes));
+            assert_eq!(needle.as_deref(), want.map(str::as_bytes), "{charset}");
+        }
+        assert_eq!(Charset::Usual.needle(b"K\xf6ln"), b"koln");
     }
 
     #[test]
@@ -354,6 +463,9 @@ mod tests {
             " NOT",
             " KEYWORD",
             " RETURN (FOO) ALL",
+            " OLDER 0",
+            " YOUNGER -1",
+            " $1",
             " 0",
             " (SEEN",
         ] {

@@ -12,21 +12,31 @@ const ELEMENTS_MAX: usize = 10_000;
 /// `seq-number = nz-number / "*"`; `None` is `*`, the highest number in use.
 pub(super) type Bound = Option<u32>;
 
-/// `sequence-set = (seq-number / seq-range) ["," sequence-set]`, as the client wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SequenceSet(Vec<(Bound, Bound)>);
+/// `sequence-set = (seq-number / seq-range) ["," sequence-set] / seq-last-command`, as the client wrote
+/// it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SequenceSet {
+    elements: Vec<(Bound, Bound)>,
+    /// `$`: the saved result, RFC 5182.
+    has_saved: bool,
+}
 
 impl SequenceSet {
     /// The set of one number.
     pub(super) fn one(number: Bound) -> Self {
-        Self(vec![(number, number)])
+        Self { elements: vec![(number, number)], has_saved: false }
+    }
+
+    /// True if `$` is among the elements.
+    pub(crate) fn has_saved(&self) -> bool {
+        self.has_saved
     }
 
     /// The numbers as ascending, disjoint, non-adjacent ranges. `highest` stands for `*`; in an empty
     /// mailbox (`None`) an element with `*` stands for nothing.
     pub(crate) fn ranges(&self, highest: Option<u32>) -> Vec<(u32, u32)> {
         let mut ranges: Vec<(u32, u32)> = self
-            .0
+            .elements
             .iter()
             .filter_map(|(one, other)| {
                 let (one, other) = (one.or(highest)?, other.or(highest)?);
@@ -57,12 +67,12 @@ impl SequenceSet {
 
     /// True if `*` stands in the set.
     pub(crate) fn has_star(&self) -> bool {
-        self.0.iter().any(|bounds| bounds.0.is_none() || bounds.1.is_none())
+        self.elements.iter().any(|bounds| bounds.0.is_none() || bounds.1.is_none())
     }
 
     /// True if the set names, without `*`, a number above `highest`.
     pub(crate) fn goes_beyond(&self, highest: u32) -> bool {
-        self.0
+        self.elements
             .iter()
             .any(|bounds| matches!(bounds, (Some(one), Some(other)) if *one.max(other) > highest))
     }
@@ -72,13 +82,16 @@ impl fmt::Display for SequenceSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bound =
             |bound: Bound| bound.map_or_else(|| "*".to_owned(), |number| number.to_string());
-        for (n, (one, other)) in self.0.iter().enumerate() {
+        for (n, (one, other)) in self.elements.iter().enumerate() {
             let comma = if n > 0 { "," } else { "" };
             if one == other {
                 write!(f, "{comma}{}", bound(*one))?;
             } else {
                 write!(f, "{comma}{}:{}", bound(*one), bound(*other))?;
             }
+        }
+        if self.has_saved {
+            f.write_str(if self.elements.is_empty() { "$" } else { ",$" })?;
         }
         Ok(())
     }
@@ -92,16 +105,20 @@ impl Input<'_> {
 
     /// `sequence-set`
     pub(super) fn sequence_set(&mut self) -> Parsed<SequenceSet> {
-        let mut elements = Vec::new();
+        let mut set = SequenceSet::default();
         loop {
-            if elements.len() == ELEMENTS_MAX {
+            if set.elements.len() == ELEMENTS_MAX {
                 return Err(Bad("a sequence set is too long"));
             }
-            let one = self.seq_number()?;
-            let other = if self.eat(b':') { self.seq_number()? } else { one };
-            elements.push((one, other));
+            if self.eat(b'$') {
+                set.has_saved = true;
+            } else {
+                let one = self.seq_number()?;
+                let other = if self.eat(b':') { self.seq_number()? } else { one };
+                set.elements.push((one, other));
+            }
             if !self.eat(b',') {
-                return Ok(SequenceSet(elements));
+                return Ok(set);
             }
         }
     }
@@ -143,9 +160,11 @@ mod tests {
 
     #[test]
     fn what_is_no_set_is_refused() {
-        for text in ["0", "1:0", "", ",1", "1,", "1:", "a", "4294967296", "-1"] {
+        for text in ["0", "1:0", "", ",1", "1,", "1:", "a", "4294967296", "-1", "$:3", "3:$", "$1"]
+        {
             let mut input = Input::new(text.as_bytes());
-            assert!(input.sequence_set().is_err(), "{text}");
+            let read = input.sequence_set().and_then(|_| input.end());
+            assert!(read.is_err(), "{text}");
         }
         let long = vec!["1"; ELEMENTS_MAX + 1].join(",");
         assert!(Input::new(long.as_bytes()).sequence_set().is_err());
@@ -162,7 +181,7 @@ mod tests {
                 2 => (Some(one), Some(one)),
                 _ => (Some(one), Some(other)),
             });
-            let written = SequenceSet(elements.collect());
+            let written = SequenceSet { elements: elements.collect(), has_saved: false };
             prop_assert_eq!(set(&written.to_string()), written);
         }
     }
