@@ -171,13 +171,16 @@ async fn serve(stream: TcpStream, reply: Arc<Mutex<&'static str>>, log: Arc<Mute
 async fn verdicts_at_mail_and_rcpt() {
     let office = office().await;
     let (delivery, anna) = (&office.delivery, &office.anna);
-    let verdict = async |to: &str, login| delivery.verify_rcpt(&address(to), login).await;
+    let verdict = async |to: &str, login| delivery.verify_rcpt(&address(to), login, 0).await;
     assert_eq!(verdict("Anna@office.test", None).await, RcptVerdict::Local);
     assert_eq!(verdict("team@office.test", None).await, RcptVerdict::Local);
     assert_eq!(verdict("nobody@office.test", Some(anna)).await, RcptVerdict::UnknownUser);
     assert_eq!(verdict("x@else.test", None).await, RcptVerdict::RelayDenied);
     assert_eq!(verdict("x@else.test", Some(anna)).await, RcptVerdict::Relay);
     assert_eq!(verdict("bert@office.test", None).await, RcptVerdict::Local);
+    // RFC 1870 §6.1: what cannot fit is refused before it is sent.
+    let large = delivery.verify_rcpt(&address("bert@office.test"), None, 1 << 40).await;
+    assert_eq!(large, RcptVerdict::OverQuota);
     office.accept(&["bert@office.test"], Notify::default()).await;
     assert_eq!(verdict("bert@office.test", None).await, RcptVerdict::OverQuota);
     let sender = |from: &str| delivery.verify_sender(anna, Some(&address(from)));

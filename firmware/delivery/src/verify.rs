@@ -34,12 +34,14 @@ pub enum SenderVerdict {
 }
 
 impl Delivery {
-    /// Judges one recipient of a client, logged in as `authenticated` or not at all.
+    /// Judges one recipient of a client, logged in as `authenticated` or not at all. `size` is what the
+    /// client says of its message (SIZE=, RFC 1870 §6.1), 0 if it says nothing.
     // Async because the answer may come from another machine one day (call-ahead, external directory).
     pub async fn verify_rcpt(
         &self,
         address: &Address,
         authenticated: Option<&Account>,
+        size: u64,
     ) -> RcptVerdict {
         match self.store().resolve(address) {
             Ok(Resolution::NotLocal) if authenticated.is_some() => RcptVerdict::Relay,
@@ -49,7 +51,7 @@ impl Delivery {
                 // An alias with more than one target is taken: one full mailbox shall not keep the
                 // mail from the others.
                 match (accounts.as_slice(), remote.is_empty()) {
-                    ([only], true) => self.verify_quota(*only),
+                    ([only], true) => self.verify_quota(*only, size),
                     _ => RcptVerdict::Local,
                 }
             }
@@ -60,10 +62,10 @@ impl Delivery {
         }
     }
 
-    fn verify_quota(&self, account: base::AccountId) -> RcptVerdict {
+    fn verify_quota(&self, account: base::AccountId, size: u64) -> RcptVerdict {
         match self.store().quota(account) {
-            Ok((used, Some(limit))) if used >= limit => RcptVerdict::OverQuota,
-            Ok(_) => RcptVerdict::Local,
+            Ok(quota) if quota.has_room(1, size.max(1)) => RcptVerdict::Local,
+            Ok(_) => RcptVerdict::OverQuota,
             Err(err) => {
                 tracing::error!(account = %account, err = %err, "the quota could not be read");
                 RcptVerdict::TryLater

@@ -6,6 +6,7 @@
 
 mod allocator;
 mod budget;
+mod housekeeping;
 mod listen;
 mod log;
 mod serve;

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use web::{BoxLink, LogRing, Web};
 
 use crate::listen::{self, Sockets};
-use crate::{ServeArgs, allocator, budget, log, say};
+use crate::{ServeArgs, allocator, budget, housekeeping, log, say};
 
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(8);
@@ -196,6 +196,7 @@ fn start(
         }
     }
     tasks.spawn(delivery::queue::run(delivery.clone(), ctx.shutdown.clone().cancelled_owned()));
+    tasks.spawn(housekeeping::run(ctx.store.clone(), ctx.shutdown.clone()));
     if let Some(link) = link {
         tasks.spawn(talk_to_pid1(link, web, ctx.clone(), delivery.clone()));
     }

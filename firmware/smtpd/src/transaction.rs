@@ -13,6 +13,8 @@ use crate::{Role, limits, replies};
 pub(crate) struct Transaction {
     pub(crate) envelope: Envelope,
     pub(crate) recipients: Vec<delivery::Rcpt>,
+    /// What SIZE= said, 0 if nothing.
+    pub(crate) size: u64,
     /// The body, once BDAT has begun.
     pub(crate) chunks: Option<Box<Incoming>>,
 }
@@ -27,8 +29,10 @@ impl Session {
             return self.conclude(&refusal);
         }
         self.counters.transactions += 1;
+        let size = mail.size.unwrap_or(0);
+        let envelope = envelope(mail);
         self.transaction =
-            Some(Transaction { envelope: envelope(mail), recipients: Vec::new(), chunks: None });
+            Some(Transaction { envelope, recipients: Vec::new(), size, chunks: None });
         self.conclude(&replies::SENDER_OK)
     }
 
@@ -103,7 +107,8 @@ impl Session {
         if address.needs_smtputf8() && !transaction.envelope.smtputf8 {
             return (replies::RCPT_NEEDS_UTF8, None);
         }
-        let verdict = self.delivery.verify_rcpt(&address, self.account.as_ref()).await;
+        let account = self.account.as_ref();
+        let verdict = self.delivery.verify_rcpt(&address, account, transaction.size).await;
         let taken = matches!(verdict, RcptVerdict::Local | RcptVerdict::Relay);
         (replies::of_verdict(verdict), taken.then_some(address))
     }

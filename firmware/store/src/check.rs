@@ -4,6 +4,7 @@
 mod contents;
 mod entries;
 mod mailboxes;
+mod recovery;
 mod spool;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,8 @@ struct Walk<'v> {
     /// Accounts with a row, live or deleted.
     accounts: BTreeSet<AccountId>,
     mailboxes: BTreeSet<MailboxId>,
+    /// Numbers of the blocks of deleted messages.
+    deleted_blocks: BTreeSet<u64>,
 }
 
 impl Walk<'_> {
@@ -116,10 +119,12 @@ impl Store {
             links: BTreeMap::new(),
             accounts: BTreeSet::new(),
             mailboxes: BTreeSet::new(),
+            deleted_blocks: BTreeSet::new(),
         };
         entries::walk(&mut walk)?;
         mailboxes::walk(&mut walk)?;
         spool::walk(&mut walk)?;
+        recovery::walk(&mut walk)?;
         contents::walk(&mut walk, &Segments::new(Arc::clone(disk), &disk::segments_path(dir)))?;
         let Walk { mut report, unlisted, .. } = walk;
         if unlisted > 0 {

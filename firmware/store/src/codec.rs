@@ -240,6 +240,9 @@ mod tests {
                 changes::decode(&row).is_err(),
                 crate::queue::decode(&row).is_err(),
                 crate::queue::decode_due(&row).is_err(),
+                crate::recovery::block::Block::decode(&row).is_err(),
+                crate::recovery::block::decode_sum(&row).is_err(),
+                crate::recovery::accounts::Grave::decode(&row).is_err(),
                 from_postcard::<crate::Entry>(&row, "entry").is_err(),
                 <&[u8; RECORD_HEADER_BYTES]>::try_from(row.as_slice())
                     .is_ok_and(|head| Header::decode(head).is_err()),

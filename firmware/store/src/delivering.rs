@@ -149,7 +149,8 @@ pub(crate) fn replace(
         0
     };
     let appended = append_freeing(tx, to, std::slice::from_ref(message), freed)?;
-    expunging::remove(tx, from, &[uid].into_iter().collect())?;
+    let gone = [uid].into_iter().collect();
+    expunging::remove(tx, from, &gone, expunging::Leaving::Kept)?;
     Ok(appended)
 }
 
@@ -165,7 +166,9 @@ fn append_freeing(
         return Err(StoreError::LimitReached("messages of an append"));
     }
     let bytes = messages.iter().fold(0u64, |sum, m| sum.saturating_add(m.message.size()));
-    account::check_quota(&tx.tables, mailbox.account, bytes.saturating_sub(freed))?;
+    // What is replaced makes room for one.
+    let more = (messages.len() as u64).saturating_sub(u64::from(freed > 0));
+    account::check_quota(tx, mailbox.account, more, bytes.saturating_sub(freed))?;
     // All names at once: a name that makes room for another must not be one of this act.
     let mut union = Flags::default();
     for keyword in messages.iter().flat_map(|m| &m.flags.keywords) {

@@ -59,8 +59,10 @@ pub struct Account {
     pub name: String,
     /// Further addresses.
     pub aliases: Vec<Address>,
-    /// Quota, bytes; `None` is without limit.
+    /// Quota of its own, bytes; `None` takes the default, 0 is without limit.
     pub quota_bytes: Option<u64>,
+    /// The same for messages.
+    pub quota_messages: Option<u64>,
     /// State.
     pub state: AccountState,
     /// May administer the box.
@@ -89,7 +91,7 @@ pub struct NewAccount {
     pub name: String,
     /// Further addresses.
     pub aliases: Vec<Address>,
-    /// Quota, bytes.
+    /// Quota of its own, bytes; `None` takes the default, 0 is without limit.
     pub quota_bytes: Option<u64>,
     /// May administer the box.
     pub is_admin: bool,
@@ -110,8 +112,10 @@ pub struct AccountChange {
     pub name: Option<String>,
     /// All further addresses.
     pub aliases: Option<Vec<Address>>,
-    /// Quota; inner `None` is without limit.
+    /// Quota, bytes; inner `None` takes the default, 0 is without limit.
     pub quota_bytes: Option<Option<u64>>,
+    /// The same for messages.
+    pub quota_messages: Option<Option<u64>>,
     /// State.
     pub state: Option<AccountState>,
     /// May administer the box.
@@ -125,6 +129,31 @@ pub struct AccountChange {
 impl std::fmt::Debug for AccountChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AccountChange").finish_non_exhaustive()
+    }
+}
+
+/// What an account uses and may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Bytes in its mailboxes.
+    pub used_bytes: u64,
+    /// Most bytes; `None` is without limit.
+    pub limit_bytes: Option<u64>,
+    /// Messages in its mailboxes.
+    pub used_messages: u64,
+    /// Most messages; `None` is without limit.
+    pub limit_messages: Option<u64>,
+}
+
+impl Quota {
+    /// True if that much more fits.
+    #[must_use]
+    pub fn has_room(&self, messages: u64, bytes: u64) -> bool {
+        let fits = |used: u64, more: u64, limit: Option<u64>| {
+            more == 0 || limit.is_none_or(|limit| used.saturating_add(more) <= limit)
+        };
+        fits(self.used_bytes, bytes, self.limit_bytes)
+            && fits(self.used_messages, messages, self.limit_messages)
     }
 }
 

@@ -62,9 +62,15 @@ pub(crate) enum T {
     QueueDue,
     /// name -> a setting record.
     Setting,
+    /// account, block -> messages that were expunged.
+    Expunged,
+    /// account -> how many and how large those are.
+    ExpungedSum,
+    /// account -> what a deleted account was.
+    DeletedAccount,
 }
 
-const NAMES: [&str; 20] = [
+const NAMES: &[&str] = &[
     "meta",
     "mailbox",
     "mailbox_name",
@@ -85,6 +91,9 @@ const NAMES: [&str; 20] = [
     "queue",
     "queue_due",
     "setting",
+    "expunged",
+    "expunged_sum",
+    "deleted_account",
 ];
 
 fn definition(at: usize) -> TableDefinition<'static, Bytes, Bytes> {

@@ -7,14 +7,15 @@
 //! Never here: a protocol's grammar, a decision about who may do what with mail.
 //!
 //! # Map
-//! - `store`, `store_mail`, `store_queue`, `store_directory`: the face; each act is a closure for the
-//!   writer, each read a snapshot.
+//! - `store`, `store_mail`, `store_queue`, `store_directory`, `store_recovery`: the face; each act is
+//!   a closure for the writer, each read a snapshot.
 //! - `writer`: the thread, groups, what an act sees (`Tx`). `watchers`: who is woken after a commit.
 //! - `index`: redb's tables and the two views of them; `codec`: rows by hand; `meta`: counters.
 //! - `segment`: the log (`record`, `log` writes, `reader` reads); `staging`: messages in the making.
 //! - `blob`, `text`: contents by hash, and their IMAP texts.
 //! - `mailbox`: rows, names, flag blocks, keywords, change log, usage; create, rename, add, mark,
 //!   expunge, copy. `delivering`: DELIVER and APPEND. `queue`: the spool.
+//! - `recovery`: what was expunged or deleted, until its retention time is over.
 //! - `directory`: entries, DNs, the index of addresses, accounts, domains, aliases, resolution.
 //! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: the trait under everything,
 //!   the real disk, folders, lock, space.
@@ -34,6 +35,7 @@ mod mail;
 mod mailbox;
 mod meta;
 mod queue;
+mod recovery;
 mod segment;
 mod settings;
 mod spool;
@@ -42,12 +44,13 @@ mod store;
 mod store_directory;
 mod store_mail;
 mod store_queue;
+mod store_recovery;
 mod text;
 mod watchers;
 mod writer;
 
 pub use directory::{
-    Account, AccountChange, AccountState, Alias, Domain, Entry, NewAccount, Resolution,
+    Account, AccountChange, AccountState, Alias, Domain, Entry, NewAccount, Quota, Resolution,
 };
 pub use disk::{Disk, DiskFile};
 pub use error::StoreError;
@@ -57,6 +60,10 @@ pub use mail::{
 };
 pub use mailbox::keywords::KEYWORDS_MAX;
 pub use queue::is_due;
+pub use recovery::{
+    DeletedAccount, DeletedFilter, DeletedMessage, DeletedPage, DeletedSum, RETENTION_DAYS_DEFAULT,
+    RETENTION_DAYS_MAX, Restored,
+};
 pub use settings::{Outbound, Settings, SmarthostTls, TlsIdentity};
 pub use spool::{
     BodyType, Envelope, NewQueueEntry, Notify, QueueEntry, QueueRecipient, RecipientState,

@@ -237,6 +237,8 @@ pub struct CheckReport {
     pub problems: Vec<String>,
     /// Messages seen.
     pub messages: u64,
+    /// Messages seen that were expunged and can be restored.
+    pub deleted_messages: u64,
     /// Blobs seen.
     pub blobs: u64,
     /// Mailboxes seen.

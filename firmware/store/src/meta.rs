@@ -16,6 +16,7 @@ const NEXT_ACCOUNT: &[u8] = b"next_account";
 const NEXT_MAILBOX: &[u8] = b"next_mailbox";
 const NEXT_QUEUE: &[u8] = b"next_queue";
 const NEXT_CONTENT: &[u8] = b"next_content";
+const NEXT_EXPUNGED: &[u8] = b"next_expunged";
 
 fn number(view: &impl View, key: &[u8]) -> Result<Option<u64>, StoreError> {
     let Some(row) = view.get(T::Meta, key)? else { return Ok(None) };
@@ -68,4 +69,9 @@ pub(crate) fn next_content(tables: &mut Tables<'_>) -> Result<BlobId, StoreError
 
 pub(crate) fn next_queue(tables: &mut Tables<'_>) -> Result<QueueId, StoreError> {
     next(tables, NEXT_QUEUE).map(QueueId)
+}
+
+/// The number of the next block of deleted messages.
+pub(crate) fn next_expunged(tables: &mut Tables<'_>) -> Result<u64, StoreError> {
+    next(tables, NEXT_EXPUNGED)
 }

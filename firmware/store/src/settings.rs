@@ -71,6 +71,21 @@ pub struct Settings {
     pub network: Network,
     /// BLAKE3 (hex) of the provisioning file that was applied last.
     pub provisioned: String,
+    /// Days that expunged mail and deleted accounts stay; `None`: 14.
+    pub retention_days: Option<u16>,
+    /// Quota of the accounts that have none of their own, bytes; `None`: without limit.
+    pub default_quota_bytes: Option<u64>,
+    /// The same for messages.
+    pub default_quota_messages: Option<u64>,
+}
+
+impl Settings {
+    /// Days that expunged mail and deleted accounts stay.
+    #[must_use]
+    pub fn retention_days(&self) -> u16 {
+        let days = self.retention_days.unwrap_or(crate::recovery::RETENTION_DAYS_DEFAULT);
+        days.min(crate::recovery::RETENTION_DAYS_MAX)
+    }
 }
 
 impl std::fmt::Debug for Settings {

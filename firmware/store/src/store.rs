@@ -1,6 +1,7 @@
 //! Opening, closing, and the way of an act to the writer and back.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -29,6 +30,8 @@ pub(crate) struct Inner {
     orders: Option<mpsc::Sender<Order>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     failed: watch::Receiver<bool>,
+    /// Housekeeping has looked at the clock in this run.
+    pub(crate) was_aged: AtomicBool,
     // The order of the fields is the order of dropping: the lock goes last.
     database: Arc<Database>,
     _lock: Box<dyn Send + Sync>,
@@ -94,7 +97,8 @@ fn prepare_tables(database: &Database) -> Result<(), StoreError> {
     let mut tables = Tables::open(&transaction)?;
     match meta::format(&tables)? {
         None => meta::put_format(&mut tables)?,
-        Some(meta::FORMAT) => return Ok(()),
+        // Tables that this version has more are made.
+        Some(meta::FORMAT) => {}
         Some(other) => {
             return Err(StoreError::Open(format!(
                 "it has format {other}, this version reads {}",
@@ -147,6 +151,7 @@ impl Store {
                 orders: Some(orders),
                 writer: Mutex::new(Some(thread)),
                 failed: has_failed,
+                was_aged: AtomicBool::new(false),
                 database,
                 _lock: lock,
             }),

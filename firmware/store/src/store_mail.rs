@@ -10,8 +10,8 @@ use crate::mailbox::marking::Marking;
 use crate::mailbox::{acts, changes, expunging, maildrop, reads};
 use crate::{
     Appended, Changes, Copied, Delivered, Delivery, DropRow, FlagOp, FlagOutcome, Flags, ImapTexts,
-    Mailbox, NewMessage, READ_MAX, Row, SpecialUse, Store, StoreError, TextsRef, blob, delivering,
-    text,
+    Mailbox, NewMessage, Quota, READ_MAX, Row, SpecialUse, Store, StoreError, TextsRef, blob,
+    delivering, text,
 };
 
 /// # Errors
@@ -251,8 +251,8 @@ impl Store {
         self.inner.watchers.mailbox(mailbox, now.unwrap_or_default())
     }
 
-    /// (used bytes, limit bytes) of an account.
-    pub fn quota(&self, account: AccountId) -> Result<(u64, Option<u64>), StoreError> {
-        account::quota(&self.snapshot()?, account)
+    /// What an account uses and may use. `NoSuchAccount`.
+    pub fn quota(&self, account: AccountId) -> Result<Quota, StoreError> {
+        account::quota(&self.snapshot()?, &self.settings(), account)
     }
 }

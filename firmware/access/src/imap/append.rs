@@ -149,11 +149,12 @@ impl Session {
             Some((mailbox, _, size)) if self.is_of(mailbox, target) => size,
             _ => 0,
         };
-        match self.store().quota(target.mailbox.account)? {
-            (used, Some(limit)) if used.saturating_add(total) > limit.saturating_add(freed) => {
-                Err(StoreError::OverQuota.into())
-            }
-            _ => Ok(()),
+        let messages = appending.messages.len() as u64 + 1 - u64::from(freed > 0);
+        let quota = self.store().quota(target.mailbox.account)?;
+        if quota.has_room(messages, total.saturating_sub(freed)) {
+            Ok(())
+        } else {
+            Err(StoreError::OverQuota.into())
         }
     }
 

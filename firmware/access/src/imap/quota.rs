@@ -28,15 +28,18 @@ impl Session {
         ok("GETQUOTAROOT completed")
     }
 
-    /// RFC 9208 §5.1: STORAGE counts units of 1024 bytes.
+    /// RFC 9208 §5.1: STORAGE counts units of 1024 bytes. §5.2: MESSAGE counts messages.
     fn write_quota(&mut self, account: AccountId) -> Result<(), Fail> {
-        match self.store().quota(account)? {
-            (used, Some(limit)) => {
-                let (used, limit) = (used.div_ceil(1024), limit / 1024);
-                self.say(format_args!("QUOTA \"\" (STORAGE {used} {limit})"));
-            }
-            (_, None) => self.say(format_args!("QUOTA \"\" ()")),
+        let quota = self.store().quota(account)?;
+        let mut resources = Vec::new();
+        if let Some(limit) = quota.limit_bytes {
+            let used = quota.used_bytes.div_ceil(1024);
+            resources.push(format!("STORAGE {used} {}", limit / 1024));
         }
+        if let Some(limit) = quota.limit_messages {
+            resources.push(format!("MESSAGE {} {limit}", quota.used_messages));
+        }
+        self.say(format_args!("QUOTA \"\" ({})", resources.join(" ")));
         Ok(())
     }
 }

@@ -67,6 +67,7 @@ pub(super) fn walk(walk: &mut Walk<'_>, segments: &Segments) -> Result<(), Store
             b"next_account" => walk.accounts.last().map(|id| u64::from(id.0)),
             b"next_content" => highest.map(|id| id.0),
             b"next_mailbox" => walk.mailboxes.last().map(|id| u64::from(id.0)),
+            b"next_expunged" => walk.deleted_blocks.last().copied(),
             _ => last_queue_id(walk.view)?,
         };
         let next = crate::codec::In::versioned(&row, "counter").and_then(|mut row| row.u64());

@@ -7,8 +7,9 @@ use super::{dn, entry};
 use crate::codec::{In, Out, account_key};
 use crate::index::{T, Tables, View};
 use crate::mailbox::{acts, usage};
+use crate::recovery::accounts;
 use crate::writer::Tx;
-use crate::{Account, AccountChange, AccountState, Entry, NewAccount, StoreError};
+use crate::{Account, AccountChange, AccountState, Entry, NewAccount, Quota, Settings, StoreError};
 
 /// Further addresses of one account.
 const ALIASES_MAX: usize = 1_000;
@@ -75,6 +76,7 @@ fn account_of(id: AccountId, entry: &Entry) -> Result<Account, StoreError> {
         name: entry.first(entry::NAME).unwrap_or_default().to_owned(),
         aliases: entry.addresses(entry::FURTHER),
         quota_bytes: entry.first(entry::QUOTA).and_then(|text| text.parse().ok()),
+        quota_messages: entry.first(entry::QUOTA_MESSAGES).and_then(|text| text.parse().ok()),
         state: match entry.first(entry::STATUS) {
             Some("disabled") => AccountState::Disabled,
             _ => AccountState::Active,
@@ -163,20 +165,42 @@ pub(crate) fn postmaster(
     Ok(of_domain.or(of_box))
 }
 
-/// (used, limit) bytes.
-pub(crate) fn quota(view: &impl View, id: AccountId) -> Result<(u64, Option<u64>), StoreError> {
-    let entry = live_entry(view, id)?.ok_or(StoreError::NoSuchAccount)?;
-    let limit = entry.first(entry::QUOTA).and_then(|text| text.parse().ok());
-    Ok((usage::of(view, id)?.bytes, limit))
+/// The limits of an account: (bytes, messages). Its own stand before the default; 0 is without limit. An
+/// account that is deleted has the default.
+pub(crate) fn limits(
+    view: &impl View,
+    settings: &Settings,
+    id: AccountId,
+) -> Result<(Option<u64>, Option<u64>), StoreError> {
+    let entry = live_entry(view, id)?;
+    let own = |name| -> Option<u64> { entry.as_ref()?.first(name)?.parse().ok() };
+    let bytes = own(entry::QUOTA).or(settings.default_quota_bytes);
+    let messages = own(entry::QUOTA_MESSAGES).or(settings.default_quota_messages);
+    Ok((bytes.filter(|limit| *limit > 0), messages.filter(|limit| *limit > 0)))
 }
 
-/// Refuses `more` bytes that do not fit.
-pub(crate) fn check_quota(view: &impl View, id: AccountId, more: u64) -> Result<(), StoreError> {
-    let (used, limit) = quota(view, id)?;
-    match limit {
-        Some(limit) if used.saturating_add(more) > limit => Err(StoreError::OverQuota),
-        _ => Ok(()),
-    }
+/// What an account uses and may use.
+pub(crate) fn quota(
+    view: &impl View,
+    settings: &Settings,
+    id: AccountId,
+) -> Result<Quota, StoreError> {
+    must_live(view, id)?;
+    let (limit_bytes, limit_messages) = limits(view, settings, id)?;
+    let used = usage::of(view, id)?;
+    let (used_bytes, used_messages) = (used.bytes, used.messages);
+    Ok(Quota { used_bytes, limit_bytes, used_messages, limit_messages })
+}
+
+/// Refuses what does not fit any more.
+pub(crate) fn check_quota(
+    tx: &Tx<'_, '_>,
+    id: AccountId,
+    messages: u64,
+    bytes: u64,
+) -> Result<(), StoreError> {
+    let quota = quota(&tx.tables, &tx.effects.settings, id)?;
+    if quota.has_room(messages, bytes) { Ok(()) } else { Err(StoreError::OverQuota) }
 }
 
 /// Refuses further addresses that are taken, foreign, double or the account's own. `id` is the account
@@ -273,6 +297,9 @@ pub(crate) fn update(
     if let Some(quota) = change.quota_bytes {
         entry.set(entry::QUOTA, quota.map(|bytes| bytes.to_string()));
     }
+    if let Some(quota) = change.quota_messages {
+        entry.set(entry::QUOTA_MESSAGES, quota.map(|messages| messages.to_string()));
+    }
     match change.state {
         Some(AccountState::Active) => entry.set(entry::STATUS, ["active"]),
         Some(AccountState::Disabled) => entry.set(entry::STATUS, ["disabled"]),
@@ -299,6 +326,21 @@ pub(crate) fn delete(tx: &mut Tx<'_, '_>, id: AccountId) -> Result<(), StoreErro
         address_index::release(tx, address)?;
     }
     entry::remove(tx, &entry.dn)?;
-    let row = AccountRow { deleted_at: Some(tx.now), dn: entry.dn };
-    tx.put(T::Account, &account_key(id), &row.encode())
+    let row = AccountRow { deleted_at: Some(tx.now), dn: entry.dn.clone() };
+    tx.put(T::Account, &account_key(id), &row.encode())?;
+    accounts::bury(tx, id, entry)
+}
+
+/// Makes a deleted account live again; the caller has put its entry and asked for its addresses.
+pub(crate) fn bring_back(
+    tables: &mut Tables<'_>,
+    id: AccountId,
+    dn: &str,
+    primary: &Address,
+    further: &[Address],
+) -> Result<(), StoreError> {
+    address_index::claim(tables, primary, Owner::Primary(id))?;
+    claim_aliases(tables, id, further)?;
+    let row = AccountRow { deleted_at: None, dn: dn.to_owned() };
+    tables.put(T::Account, &account_key(id), &row.encode())
 }

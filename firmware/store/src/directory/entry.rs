@@ -14,6 +14,7 @@ pub(crate) const PASSWORD: &str = "userpassword";
 pub(crate) const LANGUAGE: &str = "preferredlanguage";
 pub(crate) const ID: &str = "postroomid";
 pub(crate) const QUOTA: &str = "postroomquota";
+pub(crate) const QUOTA_MESSAGES: &str = "postroomquotamessages";
 pub(crate) const STATUS: &str = "postroomstatus";
 pub(crate) const ROLE: &str = "postroomrole";
 pub(crate) const TARGET: &str = "rfc822mailmember";

@@ -3,14 +3,14 @@
 use base::{AccountId, MailboxId, ModSeq, Uid};
 
 use super::copying::{self, Source};
-use super::message_row::MessageRow;
+use super::expunging::{self, Leaving};
 use super::row::{self, MailboxRow};
 use super::{name, reads, usage};
 use crate::codec::{VERSION, mailbox_key, name_key};
 use crate::directory::account;
 use crate::index::{T, View};
 use crate::writer::Tx;
-use crate::{Mailbox, SpecialUse, StoreError, blob};
+use crate::{Mailbox, SpecialUse, StoreError};
 
 /// What every account has from its first day. RFC 6154.
 pub(crate) const DEFAULTS: [(&str, Option<SpecialUse>); 6] = [
@@ -131,7 +131,7 @@ fn has_children(view: &impl View, account: AccountId, name: &str) -> Result<bool
     Ok(found)
 }
 
-/// Removes a mailbox with its messages. The subscription stays (RFC 9051 §6.3.9).
+/// Removes a mailbox with its messages, which can be restored. The subscription stays (RFC 9051 §6.3.9).
 pub(crate) fn delete(
     tx: &mut Tx<'_, '_>,
     account: AccountId,
@@ -145,20 +145,23 @@ pub(crate) fn delete(
     if has_children(&tx.tables, account, &name)? {
         return Err(StoreError::HasChildren);
     }
+    // All its messages go as if expunged, and can be restored.
+    let all = reads::uids(&tx.tables, id)?;
+    expunging::remove(tx, id, &all, Leaving::Kept)?;
+    remove_empty(tx, id)
+}
+
+/// What has rows of a mailbox; all keys begin with its id.
+const TABLES: [T; 5] = [T::Message, T::Flags, T::Change, T::Keyword, T::Mailbox];
+
+/// Removes a mailbox that has no messages (any more).
+pub(crate) fn remove_empty(tx: &mut Tx<'_, '_>, id: MailboxId) -> Result<(), StoreError> {
     let mailbox = row::existing(&tx.tables, id)?;
-    let mut blobs = Vec::new();
-    tx.tables.scan_prefix(T::Message, &mailbox_key(id), &mut |_, row| {
-        blobs.push(MessageRow::decode(row)?.blob);
-        Ok(true)
-    })?;
-    for content in blobs {
-        blob::unlink(tx, content)?;
-    }
-    for table in [T::Message, T::Flags, T::Change, T::Keyword, T::Mailbox] {
+    let account = mailbox.account;
+    for table in TABLES {
         tx.remove_prefix(table, &mailbox_key(id))?;
     }
-    tx.remove(T::MailboxName, &name_key(account, &name))?;
-    usage::release(tx, account, u64::from(mailbox.exists), mailbox.bytes)?;
+    tx.remove(T::MailboxName, &name_key(account, &mailbox.name))?;
     let mut used = usage::of(&tx.tables, account)?;
     used.mailboxes = used.mailboxes.saturating_sub(1);
     usage::put(tx, account, used)?;

@@ -3,8 +3,9 @@
 use base::{MailboxId, UidRanges};
 
 use super::adding::{Adding, Incoming};
+use super::expunging::{self, Leaving};
 use super::keywords::{self, Keywords};
-use super::{expunging, flags, message_row, row};
+use super::{flags, message_row, row};
 use crate::directory::account;
 use crate::index::View;
 use crate::writer::Tx;
@@ -28,10 +29,10 @@ pub(crate) fn copy(
     let from_row = row::existing(&tx.tables, from)?;
     let to_row = row::existing(&tx.tables, to)?;
     let blocks = flags::blocks_of(&tx.tables, from, uids)?;
-    let (bytes, union) = survey(&tx.tables, from, uids, &blocks)?;
+    let (messages, bytes, union) = survey(&tx.tables, from, uids, &blocks)?;
     // A move within one account changes no usage.
     if source == Source::Keep || from_row.account != to_row.account {
-        account::check_quota(&tx.tables, to_row.account, bytes)?;
+        account::check_quota(tx, to_row.account, messages, bytes)?;
     }
     let from_keywords = Keywords::load(&tx.tables, from)?;
     keywords::bits(tx, to, &from_keywords.flags(0, union))?;
@@ -66,27 +67,28 @@ pub(crate) fn copy(
     adding.end(tx)?;
     if source == Source::Expunge {
         let gone: UidRanges = copied.source.iter().copied().collect();
-        expunging::remove(tx, from, &gone)?;
+        expunging::remove(tx, from, &gone, Leaving::Gone)?;
     }
     Ok(copied)
 }
 
-/// Bytes of the messages, and all keyword bits that one of them has.
+/// How many messages, their bytes, and all keyword bits that one of them has.
 fn survey(
     view: &impl View,
     from: MailboxId,
     uids: &UidRanges,
     blocks: &[u32],
-) -> Result<(u64, u64), StoreError> {
-    let (mut bytes, mut union) = (0u64, 0);
+) -> Result<(u64, u64, u64), StoreError> {
+    let (mut messages, mut bytes, mut union) = (0u64, 0u64, 0);
     for &number in blocks {
         for (slot, marks) in flags::load(view, from, number)? {
             let uid = flags::uid_at(number, slot);
             if uids.contains(uid) {
+                messages += 1;
                 bytes = bytes.saturating_add(message_row::existing(view, from, uid)?.size);
                 union |= marks.keywords;
             }
         }
     }
-    Ok((bytes, union))
+    Ok((messages, bytes, union))
 }

@@ -1,13 +1,24 @@
-//! Messages leave a mailbox.
+//! Messages leave a mailbox: for the retention time, to another one, or for good.
 
 use base::{MailboxId, ModSeq, Uid, UidRanges};
 
+use super::message_row::MessageRow;
 use super::row::{self, MailboxRow};
 use super::{changes, flags, message_row, usage};
 use crate::codec::message_key;
 use crate::index::T;
+use crate::recovery::keeping::Keeper;
 use crate::writer::Tx;
 use crate::{Flags, StoreError, blob};
+
+/// What becomes of messages that leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// They can be restored for the retention time.
+    Kept,
+    /// They are elsewhere (MOVE) or past their time.
+    Gone,
+}
 
 /// What has `\Deleted` goes, within `uids` if given.
 pub(crate) fn expunge(
@@ -29,7 +40,7 @@ pub(crate) fn expunge(
             Ok(true)
         })?;
     }
-    let mailbox = remove(tx, id, &gone)?;
+    let mailbox = remove(tx, id, &gone, Leaving::Kept)?;
     Ok((gone, mailbox.highest_modseq))
 }
 
@@ -38,12 +49,17 @@ pub(crate) fn remove(
     tx: &mut Tx<'_, '_>,
     id: MailboxId,
     gone: &UidRanges,
+    leaving: Leaving,
 ) -> Result<MailboxRow, StoreError> {
     let mut mailbox = row::existing(&tx.tables, id)?;
     if gone.is_empty() {
         return Ok(mailbox);
     }
     let modseq = mailbox.next_modseq()?;
+    let mut keeper = match leaving {
+        Leaving::Kept => Some(Keeper::begin(tx, id, &mailbox)?),
+        Leaving::Gone => None,
+    };
     let mut bytes = 0u64;
     for number in flags::blocks_of(&tx.tables, id, gone)? {
         let mut block = flags::load(&tx.tables, id, number)?;
@@ -51,12 +67,21 @@ pub(crate) fn remove(
             block.keys().copied().filter(|&s| gone.contains(flags::uid_at(number, s))).collect();
         for slot in going {
             let Some(marks) = block.remove(&slot) else { continue };
-            bytes = bytes.saturating_add(remove_row(tx, id, flags::uid_at(number, slot))?);
+            let uid = flags::uid_at(number, slot);
+            let message = take_row(tx, id, uid)?;
+            match &mut keeper {
+                Some(keeper) => keeper.keep(tx, uid, &marks, message)?,
+                None => blob::unlink(tx, message.blob)?,
+            }
+            bytes = bytes.saturating_add(message.size);
             mailbox.exists = mailbox.exists.saturating_sub(1);
             mailbox.unseen -= u32::from(marks.system & Flags::SEEN == 0).min(mailbox.unseen);
             mailbox.deleted -= u32::from(marks.system & Flags::DELETED != 0).min(mailbox.deleted);
         }
         flags::store(tx, id, number, &block)?;
+    }
+    if let Some(keeper) = keeper {
+        keeper.end(tx)?;
     }
     mailbox.bytes = mailbox.bytes.saturating_sub(bytes);
     changes::log(tx, id, &mut mailbox, modseq, changes::Kind::Expunged, gone)?;
@@ -65,10 +90,9 @@ pub(crate) fn remove(
     Ok(mailbox)
 }
 
-/// Removes one message's row; returns its size.
-fn remove_row(tx: &mut Tx<'_, '_>, id: MailboxId, uid: Uid) -> Result<u64, StoreError> {
+/// Takes one message's row away; its content's link is the caller's.
+fn take_row(tx: &mut Tx<'_, '_>, id: MailboxId, uid: Uid) -> Result<MessageRow, StoreError> {
     let message = message_row::existing(&tx.tables, id, uid)?;
     tx.remove(T::Message, &message_key(id, uid))?;
-    blob::unlink(tx, message.blob)?;
-    Ok(message.size)
+    Ok(message)
 }

@@ -65,6 +65,15 @@ impl Keywords {
         named.fold(0, |bits, (bit, _)| bits | 1 << bit)
     }
 
+    /// These bits that have a name, with it.
+    pub(crate) fn names_of(&self, bits: u64) -> Vec<(u8, String)> {
+        let named = (0u8..).zip(&self.names).filter(|(_, name)| !name.is_empty());
+        named
+            .filter(|(bit, _)| bits & (1 << bit) != 0)
+            .map(|(bit, name)| (bit, name.clone()))
+            .collect()
+    }
+
     /// System bits and keyword bits as the face shows them.
     pub(crate) fn flags(&self, system: u8, bits: u64) -> Flags {
         if bits == 0 {

@@ -37,6 +37,7 @@ async fn accounts_are_made_changed_and_deleted() {
         name: Some("Bert Cohn".to_owned()),
         aliases: Some(vec![address("info@office.test"), address("sales@office.test")]),
         quota_bytes: Some(None),
+        quota_messages: Some(Some(9)),
         state: Some(AccountState::Disabled),
         is_admin: Some(false),
         language: Some(Some("de".to_owned())),
@@ -46,7 +47,8 @@ async fn accounts_are_made_changed_and_deleted() {
     let office = office.reopen().await;
     let found = office.store.account(bert).unwrap().unwrap();
     assert_eq!((found.name.as_str(), found.aliases.len()), ("Bert Cohn", 2));
-    assert_eq!((found.quota_bytes, found.state), (None, AccountState::Disabled));
+    assert_eq!((found.quota_bytes, found.quota_messages), (None, Some(9)));
+    assert_eq!(found.state, AccountState::Disabled);
     assert_eq!((found.is_admin, found.language.as_deref()), (false, Some("de")));
     let entry = office.store.entry("uid=bert,ou=people,dc=office,dc=test").unwrap().unwrap();
     assert_eq!(entry.attributes["sn"], [b"Cohn".to_vec()]);

@@ -9,4 +9,6 @@ mod fixture;
 mod load;
 mod mail;
 mod model;
+mod quota;
 mod spool;
+mod undelete;

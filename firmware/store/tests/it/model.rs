@@ -352,7 +352,7 @@ impl Run {
                 compare_changes(store, mailbox.id, &past, expected);
             }
         }
-        assert_eq!(store.quota(self.anna).unwrap().0, used);
+        assert_eq!(store.quota(self.anna).unwrap().used_bytes, used);
     }
 }
 

@@ -46,7 +46,11 @@ pub(crate) struct AccountView {
     name: String,
     aliases: Vec<String>,
     quota_mb: Option<u64>,
+    quota_messages: Option<u64>,
     used_bytes: u64,
+    used_messages: u64,
+    limit_mb: Option<u64>,
+    limit_messages: Option<u64>,
     state: AccountState,
     is_admin: bool,
     language: Option<String>,
@@ -55,14 +59,18 @@ pub(crate) struct AccountView {
 
 impl AccountView {
     pub(crate) fn of(web: &Web, account: &Account) -> Result<Self, ApiError> {
-        let (used_bytes, _) = web.store().quota(account.id)?;
+        let quota = web.store().quota(account.id)?;
         Ok(Self {
             id: account.id.0,
             address: account.address.to_string(),
             name: account.name.clone(),
             aliases: account.aliases.iter().map(ToString::to_string).collect(),
             quota_mb: account.quota_bytes.map(|bytes| bytes / MB),
-            used_bytes,
+            quota_messages: account.quota_messages,
+            used_bytes: quota.used_bytes,
+            used_messages: quota.used_messages,
+            limit_mb: quota.limit_bytes.map(|bytes| bytes / MB),
+            limit_messages: quota.limit_messages,
             state: account.state,
             is_admin: account.is_admin,
             language: account.language.clone(),

@@ -116,6 +116,8 @@ pub(super) struct Change {
     aliases: Option<Vec<String>>,
     #[serde(default, deserialize_with = "named")]
     quota_mb: Option<Option<u64>>,
+    #[serde(default, deserialize_with = "named")]
+    quota_messages: Option<Option<u64>>,
     state: Option<AccountState>,
     is_admin: Option<bool>,
     #[serde(default, deserialize_with = "named")]
@@ -133,6 +135,8 @@ impl Change {
             None => None,
         };
         let quota_bytes = match self.quota_mb {
+            // Without limit, whatever the default is.
+            Some(Some(0)) => Some(Some(0)),
             Some(Some(mb)) => {
                 Some(Some(rules::quota(mb).map_err(|problem| problem.at("quota_mb"))?))
             }
@@ -143,6 +147,7 @@ impl Change {
             name: name.map_err(|problem| problem.at("name"))?,
             aliases: self.aliases(web, account)?,
             quota_bytes,
+            quota_messages: self.quota_messages,
             state: self.state,
             is_admin: self.is_admin,
             language,

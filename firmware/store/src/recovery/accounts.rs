@@ -1,0 +1,96 @@
+//! Deleted accounts: what they were stands beside the account's row until the retention time is over.
+//! Their mailboxes stay as they are; entry and addresses are free for others.
+
+use base::{AccountId, Address};
+
+use super::{DeletedAccount, age};
+use crate::codec::{In, Out, VERSION, account_key, from_postcard, to_postcard};
+use crate::directory::account::{self, AccountRow};
+use crate::directory::{address_index, domain, entry};
+use crate::index::{T, Tables, View};
+use crate::mailbox::usage;
+use crate::writer::Tx;
+use crate::{Entry, StoreError};
+
+/// What a deleted account was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grave {
+    /// The store's age when it was deleted.
+    pub(crate) age: u64,
+    pub(crate) entry: Entry,
+}
+
+impl Grave {
+    pub(crate) fn decode(row: &[u8]) -> Result<Self, StoreError> {
+        let mut fields = In::versioned(row, "deleted account")?;
+        Ok(Self { age: fields.u64()?, entry: from_postcard(fields.rest(), "deleted account")? })
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        debug_assert_eq!(VERSION, 1, "the entry inside has a version byte of its own");
+        Ok(Out::versioned().u64(self.age).bytes(&to_postcard(&self.entry)?).0)
+    }
+}
+
+pub(crate) fn find(view: &impl View, id: AccountId) -> Result<Option<Grave>, StoreError> {
+    view.get(T::DeletedAccount, &account_key(id))?.map(|row| Grave::decode(&row)).transpose()
+}
+
+/// Keeps the entry of an account that is being deleted.
+pub(crate) fn bury(tables: &mut Tables<'_>, id: AccountId, entry: Entry) -> Result<(), StoreError> {
+    let grave = Grave { age: age::now(tables)?, entry };
+    tables.put(T::DeletedAccount, &account_key(id), &grave.encode()?)
+}
+
+/// Deleted accounts behind `after`, by id.
+pub(crate) fn list(
+    view: &impl View,
+    after: AccountId,
+    limit: usize,
+) -> Result<Vec<DeletedAccount>, StoreError> {
+    let mut found = Vec::new();
+    let Some(first) = after.0.checked_add(1) else { return Ok(found) };
+    if limit == 0 {
+        return Ok(found);
+    }
+    view.scan(T::DeletedAccount, &first.to_be_bytes(), &[], &mut |key, row| {
+        let id = AccountId(In::plain(key, "account id").u32()?);
+        let grave = Grave::decode(row)?;
+        let used = usage::of(view, id)?;
+        let row = view.get(T::Account, &account_key(id))?;
+        let row = row.map(|row| AccountRow::decode(&row)).transpose()?;
+        found.push(DeletedAccount {
+            id,
+            address: grave.entry.address()?,
+            name: grave.entry.first(entry::NAME).unwrap_or_default().to_owned(),
+            deleted_at: row.and_then(|row| row.deleted_at).unwrap_or_default(),
+            messages: used.messages,
+            bytes: used.bytes,
+        });
+        Ok(found.len() < limit)
+    })?;
+    Ok(found)
+}
+
+/// Brings a deleted account back with its address and mailboxes. Returns the further addresses that
+/// somebody else has now, or whose domain is gone; they are lost to it.
+pub(crate) fn restore(tx: &mut Tx<'_, '_>, id: AccountId) -> Result<Vec<Address>, StoreError> {
+    let Grave { mut entry, .. } = find(&tx.tables, id)?.ok_or(StoreError::NoSuchAccount)?;
+    let primary = entry.address()?;
+    address_index::must_be_free(&tx.tables, &primary)?;
+    if tx.has(T::Entry, entry.dn.as_bytes())? {
+        return Err(StoreError::Exists);
+    }
+    let (mut kept, mut lost) = (Vec::new(), Vec::new());
+    for further in entry.addresses(entry::FURTHER) {
+        let is_free = domain::exists(&tx.tables, further.domain())?
+            && address_index::find(&tx.tables, &further)?.is_none();
+        if is_free { kept.push(further) } else { lost.push(further) }
+    }
+    entry.set(entry::FURTHER, kept.iter().map(Address::to_string));
+    entry.modified_at = tx.now;
+    entry::put(tx, &entry)?;
+    account::bring_back(tx, id, &entry.dn, &primary, &kept)?;
+    tx.remove(T::DeletedAccount, &account_key(id))?;
+    Ok(lost)
+}
