@@ -64,6 +64,6 @@ pub(crate) fn update(
         let there = block.keys().map(|&slot| flags::uid_at(number, slot));
         there.filter(|&uid| deleted.contains(uid)).for_each(|uid| gone.insert(uid));
     }
-    expunging::remove(tx, id, &gone)?;
+    expunging::remove(tx, id, &gone, expunging::Leaving::Kept)?;
     Ok(gone)
 }
