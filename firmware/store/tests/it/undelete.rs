@@ -60,7 +60,7 @@ async fn what_was_expunged_comes_back_with_its_flags() {
     assert_eq!(restored.missing, [gone[1].id + 9]);
     let row = office.store.rows(inbox, Uid(5), Uid(5), 1).unwrap().remove(0);
     assert_eq!(row.flags, flags(Flags::SEEN, &["$Work", "b"]), "without \\Deleted");
-    assert_eq!(office.content(row.blob), text(2));
+    assert_eq!(office.content(&row.blob), text(2));
     assert_eq!(deleted(&office, anna), gone[..1]);
     // A second time it is not there any more.
     let again = office.store.restore_messages(anna, vec![gone[1].id], None).await.unwrap();
