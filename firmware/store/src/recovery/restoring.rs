@@ -118,6 +118,7 @@ fn put_back(
             blob: kept.message.blob,
             size: kept.message.size,
             internal_date: kept.message.internal_date,
+            zone_minutes: kept.message.zone_minutes,
             system: kept.system & !Flags::DELETED,
             keywords: names.known_bits(&block.flags(kept)),
         };

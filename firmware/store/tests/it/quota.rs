@@ -17,7 +17,7 @@ async fn allow(office: &Fixture, id: AccountId, bytes: Option<u64>, messages: Op
 async fn try_append(office: &Fixture, id: AccountId, n: u64) -> Result<(), StoreError> {
     let inbox = office.mailbox(id, "INBOX");
     let (flags, internal_date) = (Flags::default(), Timestamp(0));
-    let new = NewMessage { message: office.stage(&text(n)), flags, internal_date };
+    let new = NewMessage { message: office.stage(&text(n)), flags, internal_date, zone_minutes: 0 };
     office.store.append(inbox, vec![new]).await.map(drop)
 }
 
@@ -95,7 +95,10 @@ async fn a_race_for_the_last_place_has_one_winner() {
         let message = office.stage(&text(n));
         tasks.push(tokio::spawn(async move {
             let (flags, internal_date) = (Flags::default(), Timestamp(0));
-            store.append(inbox, vec![NewMessage { message, flags, internal_date }]).await.is_ok()
+            store
+                .append(inbox, vec![NewMessage { message, flags, internal_date, zone_minutes: 0 }])
+                .await
+                .is_ok()
         }));
     }
     let mut winners = 0;

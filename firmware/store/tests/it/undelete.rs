@@ -79,7 +79,12 @@ async fn a_deleted_mailbox_comes_back_under_its_name_and_a_move_leaves_nothing()
     let bert = office.store.create_account(new_account("bert@office.test")).await.unwrap();
     let made = office.store.create_mailbox(anna, "a/b".to_owned(), None).await.unwrap();
     let message = office.stage(&text(7));
-    let new = NewMessage { message, flags: flags(0, &["k"]), internal_date: Timestamp(0) };
+    let new = NewMessage {
+        message,
+        flags: flags(0, &["k"]),
+        internal_date: Timestamp(0),
+        zone_minutes: 0,
+    };
     office.store.append(made.id, vec![new; 600]).await.unwrap();
     let archive = office.mailbox(anna, "Archive");
     office.store.move_messages(made.id, set("1:10"), archive).await.unwrap();
@@ -190,7 +195,12 @@ async fn a_large_mailbox_ends_in_small_steps() {
     let (office, anna) = Fixture::office().await;
     let inbox = office.mailbox(anna, "INBOX");
     let message = office.stage(&text(1));
-    let new = NewMessage { message, flags: Flags::default(), internal_date: Timestamp(0) };
+    let new = NewMessage {
+        message,
+        flags: Flags::default(),
+        internal_date: Timestamp(0),
+        zone_minutes: 0,
+    };
     for _ in 0..5 {
         office.store.append(inbox, vec![new.clone(); 1000]).await.unwrap();
     }
@@ -275,7 +285,12 @@ async fn a_deleted_account_ends_with_all_its_rows() {
     let (office, anna) = Fixture::office().await;
     let bert = office.store.create_account(new_account("bert@office.test")).await.unwrap();
     let message = office.stage(&text(1));
-    let new = NewMessage { message, flags: Flags::default(), internal_date: Timestamp(0) };
+    let new = NewMessage {
+        message,
+        flags: Flags::default(),
+        internal_date: Timestamp(0),
+        zone_minutes: 0,
+    };
     for name in ["INBOX", "Archive", "x/y"] {
         let _made = office.store.create_mailbox(bert, name.to_owned(), None).await;
         let mailbox = office.mailbox(bert, name);
