@@ -285,7 +285,12 @@ async fn call_mail(store: &Store, contents: &Contents, act: &Act) -> Answered {
             for (content, marks, date) in messages {
                 let message = stage(store, contents.get(*content))?;
                 let internal_date = Timestamp(*date);
-                new.push(NewMessage { message, flags: marks.flags(), internal_date });
+                new.push(NewMessage {
+                    message,
+                    flags: marks.flags(),
+                    internal_date,
+                    zone_minutes: 0,
+                });
             }
             let appended = store.append(MailboxId(*mailbox), new).await?;
             let uids: Vec<u32> = appended.uids.iter().map(|uid| uid.0).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use base::{AccountId, BlobHash, ModSeq, QueueId, Uid};
+use base::{AccountId, BlobId, ModSeq, QueueId, Uid};
 use store::{Store, StoreError};
 
 use crate::content::Contents;
@@ -101,13 +101,13 @@ struct Look<'s> {
     store: &'s Store,
     contents: &'s Contents,
     /// Contents that were read already.
-    seen: BTreeMap<BlobHash, String>,
+    seen: BTreeMap<BlobId, String>,
     shown: Shown,
 }
 
 impl Look<'_> {
     /// The number of a content, from all of its bytes.
-    fn content(&mut self, blob: &BlobHash) -> String {
+    fn content(&mut self, blob: &BlobId) -> String {
         if let Some(known) = self.seen.get(blob) {
             return known.clone();
         }
@@ -122,7 +122,7 @@ impl Look<'_> {
         number
     }
 
-    fn bytes(&self, blob: &BlobHash) -> Result<Vec<u8>, StoreError> {
+    fn bytes(&self, blob: &BlobId) -> Result<Vec<u8>, StoreError> {
         let mut all = Vec::new();
         loop {
             let piece = self.store.read(blob, all.len() as u64, store::READ_MAX)?;
@@ -143,7 +143,7 @@ impl Look<'_> {
                 "{} {:?} used {} {subscriptions:?}",
                 account.address,
                 account.name,
-                self.store.quota(id)?.0
+                self.store.quota(id)?.used_bytes
             );
             self.shown.insert(format!("account {id}"), line);
             self.mailboxes(id)?;
