@@ -1,4 +1,5 @@
-//! Who may log in: argon2id (RFC 9106) away from the runtime's threads, a bounded number at once.
+//! Who may log in: argon2id (RFC 9106) away from the runtime's threads, a bounded number at once; and the
+//! people of SCRAM (RFC 5802), whose clients do the work.
 //!
 //! Mail clients log in again and again with the same password. A login that was right is remembered for a
 //! while as a keyed hash, so that only the first pays for argon2. Never logged: a password, a hash.
@@ -15,6 +16,7 @@ use store::{Account, AccountState, Store, StoreError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use crate::sasl::scram::Verifier;
 use crate::throttle::Throttle;
 
 /// Logins that may wait for a hash before the next is told to come later.
@@ -43,6 +45,12 @@ pub enum LoginError {
     /// The account may not log in.
     #[error("the account is disabled")]
     Disabled,
+    /// The client's message is none of the mechanism.
+    #[error("not a message of the mechanism")]
+    Malformed,
+    /// Right, but nobody may act as somebody else.
+    #[error("acting as another is not allowed")]
+    NotAllowed,
     /// Too many logins at once.
     #[error("too busy")]
     Busy,
@@ -89,7 +97,17 @@ fn hash_now(password: &[u8]) -> Option<String> {
     argon2().hash_password(password).ok().map(|hash| hash.to_string())
 }
 
-fn verify_now(phc: &str, password: &[u8]) -> bool {
+/// What is stored of a password: the PHC string and, where SCRAM can take it, its verifier.
+fn record_now(password: &[u8]) -> Option<String> {
+    let hash = hash_now(password)?;
+    Some(match Verifier::derive(password) {
+        Some(verifier) => format!("{hash} {verifier}"),
+        None => hash,
+    })
+}
+
+fn verify_now(record: &str, password: &[u8]) -> bool {
+    let phc = record.split(' ').next().unwrap_or_default();
     PasswordHash::new(phc).is_ok_and(|hash| argon2().verify_password(password, &hash).is_ok())
 }
 
@@ -98,6 +116,21 @@ async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, LoginError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| LoginError::Busy)
+}
+
+/// Whom a SCRAM exchange is about.
+pub(crate) struct ScramUser {
+    pub(crate) account: Option<Account>,
+    pub(crate) verifier: Verifier,
+    counted: String,
+}
+
+/// Wrong tries count for the account, however it was called; what names nobody is cut short.
+fn counted(account: Option<&Account>, login: &str) -> String {
+    match account {
+        Some(account) => account.address.key(),
+        None => login.trim().chars().take(LOGIN_MAX / 4).collect(),
+    }
 }
 
 impl Auth {
@@ -128,14 +161,14 @@ impl Auth {
         self.shared.at_once.acquire().await.map_err(|_| LoginError::Busy)
     }
 
-    /// The PHC string of a new password.
+    /// What is to be stored of a new password: its PHC string, and behind a space its SCRAM verifier.
     ///
     /// # Errors
     /// [`LoginError::Busy`].
     pub async fn hash(&self, password: &str) -> Result<String, LoginError> {
         let password = password.as_bytes().to_vec();
         let _turn = self.turn().await?;
-        off_thread(move || hash_now(&password)).await?.ok_or(LoginError::Busy)
+        off_thread(move || record_now(&password)).await?.ok_or(LoginError::Busy)
     }
 
     /// True if `password` belongs to the PHC string.
@@ -214,18 +247,97 @@ impl Auth {
         peer: IpAddr,
     ) -> Result<Account, LoginError> {
         let account = self.find(login)?;
-        // Wrong tries count for the account, however it was called; what names nobody is cut short.
-        let counted = match &account {
-            Some(account) => account.address.key(),
-            None => login.trim().chars().take(LOGIN_MAX / 4).collect(),
-        };
+        let counted = counted(account.as_ref(), login);
         let phc = account.as_ref().and_then(|a| a.password_hash.as_deref());
         self.check(&counted, phc, password, peer).await?;
+        if let Some(account) = account.as_ref().filter(|account| account.scram_verifier.is_none()) {
+            self.add_verifier(account, password).await;
+        }
         match account {
             Some(account) if account.state == AccountState::Active => Ok(account),
             Some(_) => Err(LoginError::Disabled),
             None => Err(LoginError::Wrong),
         }
+    }
+
+    /// Derives what SCRAM needs of a password that was set before it was known. The login does not depend
+    /// on it.
+    async fn add_verifier(&self, account: &Account, password: &[u8]) {
+        let Some(hash) = account.password_hash.clone() else { return };
+        let Ok(_turn) = self.turn().await else { return };
+        let password = password.to_vec();
+        let Ok(Some(verifier)) = off_thread(move || Verifier::derive(&password)).await else {
+            return;
+        };
+        let stored =
+            self.shared.store.add_scram_verifier(account.id, hash, verifier.to_string()).await;
+        if let Err(err) = stored {
+            tracing::warn!(account = %account.id, %err, "no SCRAM verifier stored");
+        }
+    }
+
+    /// Whom a SCRAM exchange is about. An unknown name gets a verifier that nothing proves, with a salt
+    /// that is the same at each try.
+    pub(crate) async fn scram_user(
+        &self,
+        login: &str,
+        peer: IpAddr,
+    ) -> Result<ScramUser, LoginError> {
+        let account = self.find(login)?;
+        let counted = counted(account.as_ref(), login);
+        if lock(&self.shared.throttle).is_blocked(&counted, peer, Instant::now()) {
+            return Err(LoginError::Throttled);
+        }
+        let known = account.as_ref().and_then(|account| account.scram_verifier.as_deref());
+        let verifier = match known.and_then(Verifier::parse) {
+            Some(verifier) => verifier,
+            None => Verifier::decoy(&self.login_secret().await?, &counted),
+        };
+        Ok(ScramUser { account, verifier, counted })
+    }
+
+    /// The end of a SCRAM exchange.
+    pub(crate) fn scram_proved(
+        &self,
+        user: ScramUser,
+        is_right: bool,
+        peer: IpAddr,
+    ) -> Result<Account, LoginError> {
+        let ScramUser { account, counted, .. } = user;
+        // Others failed while this one was on its way.
+        if lock(&self.shared.throttle).is_blocked(&counted, peer, Instant::now()) {
+            return Err(LoginError::Throttled);
+        }
+        let account = account.filter(|account| is_right && account.scram_verifier.is_some());
+        let Some(account) = account else {
+            lock(&self.shared.throttle).failed(&counted, peer, Instant::now());
+            return Err(LoginError::Wrong);
+        };
+        lock(&self.shared.throttle).succeeded(&counted, peer);
+        if account.state == AccountState::Active { Ok(account) } else { Err(LoginError::Disabled) }
+    }
+
+    /// The box's secret for decoys, made at its first use.
+    async fn login_secret(&self) -> Result<String, LoginError> {
+        let known = self.shared.store.settings().login_secret.clone();
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        let mut fresh = [0; 32];
+        getrandom::fill(&mut fresh).map_err(|_| LoginError::Busy)?;
+        let fresh = base::hex::encode(&fresh);
+        let change = move |settings: &mut store::Settings| {
+            if settings.login_secret.is_empty() {
+                settings.login_secret = fresh;
+            }
+        };
+        let settings = self.shared.store.update_settings(Box::new(change)).await?;
+        Ok(settings.login_secret.clone())
+    }
+
+    /// True if `login` is a name of the account.
+    pub(crate) fn is_name_of(&self, login: &str, account: &Account) -> Result<bool, StoreError> {
+        Ok(self.find(login)?.is_some_and(|named| named.id == account.id))
     }
 
     fn find(&self, login: &str) -> Result<Option<Account>, StoreError> {

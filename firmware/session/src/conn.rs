@@ -176,6 +176,16 @@ impl Conn {
         Some(format!("{version:?} {suite:?}"))
     }
 
+    /// The `tls-exporter` channel binding (RFC 9266): TLS 1.3 only, where it needs no further condition.
+    #[must_use]
+    pub fn channel_binding(&self) -> Option<[u8; 32]> {
+        let tls = self.stream.tls()?;
+        if tls.protocol_version()? != rustls::ProtocolVersion::TLSv1_3 {
+            return None;
+        }
+        tls.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok()
+    }
+
     /// Limits each following wait, for the client's bytes or for the client to take ours.
     pub fn set_timeout(&mut self, timeout: Duration) {
         self.timeout = timeout;

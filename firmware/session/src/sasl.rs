@@ -1,4 +1,13 @@
-//! SASL's words on the wire: base64 and PLAIN (RFC 4616). LOGIN's two answers are base64 each.
+//! SASL: which mechanisms there are, their exchange, and their words on the wire (RFC 4422, RFC 4616,
+//! RFC 5802).
+//!
+//! A protocol carries base64 to and fro and asks an [`Exchange`] what it means. Never here: how a protocol
+//! says yes or no.
+
+mod exchange;
+pub(crate) mod scram;
+
+pub use exchange::{Exchange, Mechanism, Step, mechanisms};
 
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
@@ -13,15 +22,21 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// The base64 form of a challenge.
+#[must_use]
+pub fn encode_base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
 /// The message of the PLAIN mechanism.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Plain {
+struct Plain {
     /// Whom to act as; empty for oneself.
-    pub authzid: String,
+    authzid: String,
     /// Who logs in.
-    pub login: String,
+    login: String,
     /// The password.
-    pub password: Vec<u8>,
+    password: Vec<u8>,
 }
 
 impl std::fmt::Debug for Plain {
@@ -42,10 +57,8 @@ pub fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
     LENIENT.decode(text).ok()
 }
 
-/// Decodes the base64 form of a PLAIN message. RFC 4616 §2: `[authzid] NUL authcid NUL passwd`.
-#[must_use]
-pub fn decode_plain(base64: &[u8]) -> Option<Plain> {
-    let bytes = decode_base64(base64)?;
+/// Takes a PLAIN message apart. RFC 4616 §2: `[authzid] NUL authcid NUL passwd`.
+fn split_plain(bytes: &[u8]) -> Option<Plain> {
     let mut parts = bytes.split(|&b| b == 0);
     let (authzid, login, password) = (parts.next()?, parts.next()?, parts.next()?);
     if parts.next().is_some() || login.is_empty() || password.is_empty() {
@@ -64,13 +77,14 @@ mod tests {
 
     #[test]
     fn plain_is_taken_apart() {
-        let plain = decode_plain(b"AGFubmFAb2ZmaWNlLnRlc3QAc2VjcmV0").unwrap();
+        let split = |text: &[u8]| split_plain(&decode_base64(text)?);
+        let plain = split(b"AGFubmFAb2ZmaWNlLnRlc3QAc2VjcmV0").unwrap();
         assert_eq!(
             (plain.login.as_str(), plain.password.as_slice()),
             ("anna@office.test", &b"secret"[..])
         );
         for bad in [&b"!!"[..], b"AGFubmE=", b"AAA=", b"AGEAYgBj"] {
-            assert!(decode_plain(bad).is_none(), "{}", String::from_utf8_lossy(bad));
+            assert!(split(bad).is_none(), "{}", String::from_utf8_lossy(bad));
         }
     }
 }

@@ -49,3 +49,82 @@ async fn a_revoked_login_ends_a_waiting_connection() {
     ctx.admission.close_account(base::AccountId(7));
     assert!(matches!(waiting.await.unwrap(), Err(ConnError::Revoked)));
 }
+
+/// A client's whole exchange; what the server said at the end.
+async fn scram(ctx: &Context, name: &str, password: &str) -> Result<String, crate::LoginError> {
+    use crate::sasl::{Exchange, Step, scram::client_final};
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let (conn, _other_end) = Conn::in_memory(ctx.clone(), here).unwrap();
+    let mut exchange = Exchange::new("scram-sha-256", &conn).unwrap();
+    let bare = format!("n={name},r=abc");
+    let Step::Challenge(first) = exchange.step(format!("n,,{bare}").as_bytes()).await? else {
+        panic!("no challenge")
+    };
+    let first = String::from_utf8(first).unwrap();
+    assert!(first.starts_with("r=abc") && first.ends_with(",i=60000"), "{first}");
+    let last = client_final(password, b"n,,", &bare, &first);
+    let Step::Challenge(proof) = exchange.step(last.as_bytes()).await? else { panic!("no proof") };
+    assert!(proof.starts_with(b"v="));
+    let Step::Done(account) = exchange.step(b"").await? else { panic!("not done") };
+    assert!(exchange.step(b"").await.is_err(), "an exchange ends once");
+    Ok(account.address.to_string())
+}
+
+/// RFC 5802: who knows the password gets in, whenever it was set; a stranger learns nothing of names.
+#[tokio::test]
+async fn scram_lets_in_who_knows_the_password() {
+    use crate::LoginError;
+    let dir = tempfile::tempdir().unwrap();
+    let ctx = context(dir.path()).await;
+    let store = ctx.store.clone();
+    store.create_domain(base::DomainName::parse("office.test").unwrap()).await.unwrap();
+    let address = base::Address::parse("anna@office.test").unwrap();
+    let record = ctx.auth.hash("gr\u{fc}n").await.unwrap();
+    let (phc, verifier) = record.split_once(' ').unwrap();
+    assert!(verifier.starts_with("SCRAM-SHA-256$60000:"));
+    let new = store::NewAccount {
+        address: address.clone(),
+        name: "Anna".to_owned(),
+        aliases: Vec::new(),
+        quota_bytes: None,
+        is_admin: false,
+        // As an account of a time before SCRAM.
+        password_hash: Some(phc.to_owned()),
+    };
+    let id = store.create_account(new).await.unwrap();
+    let account = || store.account(id).unwrap().unwrap();
+    let is_wrong = |outcome| matches!(outcome, Err(LoginError::Wrong));
+    assert!(is_wrong(scram(&ctx, "anna@office.test", "gr\u{fc}n").await));
+
+    // The next PLAIN brings the verifier.
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    ctx.auth.login("anna@office.test", "gr\u{fc}n".as_bytes(), here).await.unwrap();
+    assert!(account().scram_verifier.is_some());
+    assert_eq!(account().password_hash.as_deref(), Some(phc));
+    assert_eq!(scram(&ctx, "anna@office.test", "gr\u{fc}n").await.unwrap(), "anna@office.test");
+    assert_eq!(scram(&ctx, "Anna", "gr\u{fc}n").await.unwrap(), "anna@office.test");
+    assert!(is_wrong(scram(&ctx, "anna", "other").await));
+    assert!(is_wrong(scram(&ctx, "nobody", "other").await));
+
+    // Another password: the old verifier goes with it; one that is added late does not come back.
+    let fresh = ctx.auth.hash("blau").await.unwrap();
+    let change = |hash: &str| store::AccountChange {
+        password_hash: Some(hash.to_owned()),
+        ..Default::default()
+    };
+    store.update_account(id, change(&fresh)).await.unwrap();
+    store.add_scram_verifier(id, phc.to_owned(), verifier.to_owned()).await.unwrap();
+    assert!(is_wrong(scram(&ctx, "anna", "gr\u{fc}n").await));
+    assert!(scram(&ctx, "anna", "blau").await.is_ok());
+    store.update_account(id, change(fresh.split(' ').next().unwrap())).await.unwrap();
+    assert!(scram(&ctx, "anna", "blau").await.is_ok(), "the same password keeps its verifier");
+    let disabled =
+        store::AccountChange { state: Some(store::AccountState::Disabled), ..Default::default() };
+    store.update_account(id, disabled).await.unwrap();
+    assert!(is_wrong(scram(&ctx, "anna", "wrong").await));
+    assert!(matches!(scram(&ctx, "anna", "blau").await, Err(LoginError::Disabled)));
+    for _ in 0..10 {
+        drop(scram(&ctx, "anna", "guess").await);
+    }
+    assert!(matches!(scram(&ctx, "anna", "blau").await, Err(LoginError::Throttled)));
+}

@@ -91,15 +91,6 @@ pub struct Rcpt {
     pub orcpt: Option<String>,
 }
 
-/// SASL mechanisms that we know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mechanism {
-    /// RFC 4616.
-    Plain,
-    /// The older one that Outlook uses.
-    Login,
-}
-
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -121,7 +112,7 @@ pub enum Command {
     /// AUTH of RFC 4954.
     Auth {
         /// `None`: one that we do not know.
-        mechanism: Option<Mechanism>,
+        mechanism: String,
         /// The initial response, still in base64; `=` is an empty one.
         initial: Option<String>,
     },
@@ -292,11 +283,7 @@ fn auth(rest: &str) -> Result<Command, CommandError> {
     if name.is_empty() || initial.contains(' ') {
         return Err(CommandError::Syntax("AUTH mechanism [initial-response]"));
     }
-    let mechanism = match name.to_ascii_uppercase().as_str() {
-        "PLAIN" => Some(Mechanism::Plain),
-        "LOGIN" => Some(Mechanism::Login),
-        _ => None,
-    };
+    let mechanism = name.to_ascii_uppercase();
     Ok(Command::Auth { mechanism, initial: (!initial.is_empty()).then(|| initial.to_owned()) })
 }
 
@@ -503,10 +490,10 @@ mod tests {
             ("NOOP whatever", Command::Noop),
             ("BDAT 1000", Command::Bdat { size: 1000, is_last: false }),
             ("bdat 0 last", Command::Bdat { size: 0, is_last: true }),
-            ("AUTH LOGIN", Command::Auth { mechanism: Some(Mechanism::Login), initial: None }),
+            ("AUTH LOGIN", Command::Auth { mechanism: "LOGIN".into(), initial: None }),
             (
                 "auth plain =",
-                Command::Auth { mechanism: Some(Mechanism::Plain), initial: Some("=".into()) },
+                Command::Auth { mechanism: "PLAIN".into(), initial: Some("=".into()) },
             ),
             ("AUTH GSSAPI", Command::Auth { mechanism: None, initial: None }),
             ("ETRN x", Command::NotImplemented),

@@ -13,7 +13,7 @@ mod trace;
 mod xtext;
 
 pub use command::{
-    Body, Command, CommandError, ForwardPath, HelloKind, Mail, Mechanism, Notify, Rcpt, Return,
+    Body, Command, CommandError, ForwardPath, HelloKind, Mail, Notify, Rcpt, Return,
 };
 pub use data::{ChunkCheck, DATA_LINE_MAX, DataReader, Fault, Progress, State};
 pub use reply::{Enhanced, Reply};

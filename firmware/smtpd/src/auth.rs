@@ -1,22 +1,14 @@
-//! AUTH PLAIN and LOGIN. RFC 4954, RFC 4616.
+//! AUTH. RFC 4954; the mechanisms are `session::sasl`'s.
 //!
 //! No password is asked for or taken in plain text, the loopback excepted. What the client hears never
 //! tells an unknown name from a wrong password.
 
-use session::{ConnError, Line, LoginError, sasl};
-use smtp::{HelloKind, Mechanism, Reply};
+use session::sasl::{self, Exchange, Step};
+use session::{ConnError, Line, LoginError};
+use smtp::{HelloKind, Reply};
 
 use crate::session::{Next, Session};
 use crate::{limits, replies};
-
-/// `Username:` and `Password:` in base64, as Outlook expects them.
-const USERNAME: &str = "VXNlcm5hbWU6";
-const PASSWORD: &str = "UGFzc3dvcmQ6";
-
-struct Credentials {
-    login: String,
-    password: Vec<u8>,
-}
 
 /// The exchange is over before there was a password.
 enum Broken {
@@ -33,24 +25,43 @@ impl From<ConnError> for Broken {
 impl Session {
     pub(crate) async fn auth(
         &mut self,
-        mechanism: Option<Mechanism>,
+        mechanism: &str,
         initial: Option<String>,
     ) -> Result<Next, ConnError> {
         if let Some(refusal) = self.auth_refusal() {
             return Ok(self.conclude(&refusal));
         }
-        let credentials = match mechanism {
-            Some(Mechanism::Plain) => self.plain(initial).await,
-            Some(Mechanism::Login) => self.login_exchange(initial).await,
-            None => Err(Broken::Said(replies::UNKNOWN_MECHANISM)),
+        let Some(mut exchange) = Exchange::new(mechanism, &self.conn) else {
+            return Ok(self.conclude(&replies::UNKNOWN_MECHANISM));
         };
-        match credentials {
-            Ok(credentials) => Ok(self.check(&credentials).await),
-            Err(Broken::Said(reply)) if reply == replies::WRONG_PASSWORD => {
-                Ok(self.count_failure(&reply))
-            }
+        match self.exchange(&mut exchange, initial).await {
+            Ok(Ok(account)) => Ok(self.logged_in(*account)),
+            Ok(Err(err)) => Ok(self.login_failed(&err)),
             Err(Broken::Said(reply)) => Ok(self.conclude(&reply)),
             Err(Broken::Gone(err)) => Err(err),
+        }
+    }
+
+    /// Carries the messages of the mechanism.
+    async fn exchange(
+        &mut self,
+        exchange: &mut Exchange,
+        initial: Option<String>,
+    ) -> Result<Result<Box<store::Account>, LoginError>, Broken> {
+        let mut response = match initial {
+            Some(initial) => initial.into_bytes(),
+            None => self.ask(exchange.first_challenge()).await?,
+        };
+        loop {
+            let Some(bytes) = sasl::decode_base64(&response) else {
+                return Err(Broken::Said(replies::BAD_BASE64));
+            };
+            match exchange.step(&bytes).await {
+                Ok(Step::Challenge(challenge)) => response = self.ask(&challenge).await?,
+                Ok(Step::Done(account)) => return Ok(Ok(account)),
+                Err(LoginError::Malformed) => return Err(Broken::Said(replies::BAD_BASE64)),
+                Err(err) => return Ok(Err(err)),
+            }
         }
     }
 
@@ -72,37 +83,9 @@ impl Session {
         (!self.conn.may_send_password()).then_some(replies::ENCRYPTION_REQUIRED)
     }
 
-    async fn plain(&mut self, initial: Option<String>) -> Result<Credentials, Broken> {
-        let response = match initial {
-            Some(initial) => initial.into_bytes(),
-            None => self.ask("").await?,
-        };
-        let Some(plain) = sasl::decode_plain(&response) else {
-            return Err(Broken::Said(replies::BAD_BASE64));
-        };
-        // RFC 4616 §2: nobody acts as somebody else here.
-        if !plain.authzid.is_empty() && plain.authzid != plain.login {
-            return Err(Broken::Said(replies::WRONG_PASSWORD));
-        }
-        Ok(Credentials { login: plain.login, password: plain.password })
-    }
-
-    async fn login_exchange(&mut self, initial: Option<String>) -> Result<Credentials, Broken> {
-        let login = match initial {
-            Some(initial) => initial.into_bytes(),
-            None => self.ask(USERNAME).await?,
-        };
-        let password = self.ask(PASSWORD).await?;
-        let login = sasl::decode_base64(&login).and_then(|login| String::from_utf8(login).ok());
-        match (login, sasl::decode_base64(&password)) {
-            (Some(login), Some(password)) => Ok(Credentials { login, password }),
-            _ => Err(Broken::Said(replies::BAD_BASE64)),
-        }
-    }
-
     /// Sends a challenge and reads the response, still in base64.
-    async fn ask(&mut self, challenge: &'static str) -> Result<Vec<u8>, Broken> {
-        self.say(&replies::challenge(challenge));
+    async fn ask(&mut self, challenge: &[u8]) -> Result<Vec<u8>, Broken> {
+        self.say(&replies::challenge(sasl::encode_base64(challenge)));
         self.conn.flush().await?;
         self.conn.mask_next_line();
         let read = self.conn.read_line(limits::SASL_LINE_MAX);
@@ -116,15 +99,6 @@ impl Session {
             },
             Line::TooLong => Err(Broken::Said(replies::SASL_TOO_LONG)),
             Line::Eof => Err(Broken::Gone(ConnError::Closed)),
-        }
-    }
-
-    async fn check(&mut self, credentials: &Credentials) -> Next {
-        let auth = self.conn.ctx().auth.clone();
-        let peer = self.conn.peer();
-        match auth.login(&credentials.login, &credentials.password, peer).await {
-            Ok(account) => self.logged_in(account),
-            Err(err) => self.login_failed(&err),
         }
     }
 
@@ -147,7 +121,10 @@ impl Session {
 
     fn login_failed(&mut self, err: &LoginError) -> Next {
         let reply = match err {
-            LoginError::Wrong | LoginError::Disabled => replies::WRONG_PASSWORD,
+            LoginError::Wrong
+            | LoginError::Disabled
+            | LoginError::NotAllowed
+            | LoginError::Malformed => replies::WRONG_PASSWORD,
             LoginError::Throttled | LoginError::Busy | LoginError::Store(_) => replies::LOGIN_LATER,
         };
         tracing::info!(

@@ -1,5 +1,6 @@
 //! EHLO, HELO, LHLO. RFC 5321 §4.1.1.1, RFC 2033 §4.1.
 
+use session::sasl::Mechanism;
 use smtp::{HelloKind, Reply};
 
 use crate::session::{Hello, Session};
@@ -37,7 +38,9 @@ impl Session {
             lines.push("STARTTLS".to_owned());
         }
         if self.role.offers_auth() && self.conn.may_send_password() && self.account.is_none() {
-            lines.push("AUTH PLAIN LOGIN".to_owned());
+            let mechanisms = session::sasl::mechanisms(&self.conn);
+            let names: Vec<&str> = mechanisms.into_iter().map(Mechanism::name).collect();
+            lines.push(format!("AUTH {}", names.join(" ")));
         }
         lines.push("HELP".to_owned());
         lines.join("\n")

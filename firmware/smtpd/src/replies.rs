@@ -50,7 +50,7 @@ pub(crate) const LOGIN_REQUIRED: Reply = fixed(530, 5, 7, 0, "Authentication req
 pub(crate) const ENCRYPTION_REQUIRED: Reply =
     fixed(538, 5, 7, 11, "Encryption required: say STARTTLS first");
 pub(crate) const UNKNOWN_MECHANISM: Reply =
-    fixed(504, 5, 5, 4, "Mechanism not known; PLAIN and LOGIN are");
+    fixed(504, 5, 5, 4, "Mechanism not known; EHLO names those that are");
 pub(crate) const BAD_BASE64: Reply = fixed(501, 5, 5, 2, "Cannot decode the response");
 pub(crate) const CANCELLED: Reply = fixed(501, 5, 7, 0, "Authentication cancelled");
 pub(crate) const SASL_TOO_LONG: Reply =
@@ -87,7 +87,7 @@ pub(crate) fn go_ahead() -> Reply {
 }
 
 /// 334 with a challenge in base64.
-pub(crate) fn challenge(base64: &'static str) -> Reply {
+pub(crate) fn challenge(base64: String) -> Reply {
     Reply::plain(334, base64)
 }
 

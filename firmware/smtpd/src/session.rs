@@ -161,7 +161,7 @@ impl Session {
             Command::Data => return Box::pin(self.data()).await,
             Command::Bdat { size, is_last } => return Box::pin(self.bdat(size, is_last)).await,
             Command::Auth { mechanism, initial } => {
-                return Box::pin(self.auth(mechanism, initial)).await;
+                return Box::pin(self.auth(&mechanism, initial)).await;
             }
             Command::StartTls => return self.start_tls().await,
             Command::Rset => {

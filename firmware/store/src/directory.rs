@@ -71,6 +71,8 @@ pub struct Account {
     pub language: Option<String>,
     /// PHC string of argon2id. Never logged, never in an API's answer.
     pub password_hash: Option<String>,
+    /// Verifier of SCRAM-SHA-256 (RFC 5803). Never logged, never in an API's answer.
+    pub scram_verifier: Option<String>,
 }
 
 impl std::fmt::Debug for Account {
@@ -95,7 +97,7 @@ pub struct NewAccount {
     pub quota_bytes: Option<u64>,
     /// May administer the box.
     pub is_admin: bool,
-    /// PHC string.
+    /// PHC string, and behind a space the verifier of SCRAM.
     pub password_hash: Option<String>,
 }
 
@@ -122,7 +124,7 @@ pub struct AccountChange {
     pub is_admin: Option<bool>,
     /// Language.
     pub language: Option<Option<String>>,
-    /// PHC string.
+    /// PHC string, and behind a space the verifier of SCRAM.
     pub password_hash: Option<String>,
 }
 

@@ -71,6 +71,8 @@ pub struct Settings {
     pub network: Network,
     /// BLAKE3 (hex) of the provisioning file that was applied last.
     pub provisioned: String,
+    /// Makes up what unknown names are told in SCRAM, the same at each try. Never in an API's answer.
+    pub login_secret: String,
     /// Days that expunged mail and deleted accounts stay; `None`: 14.
     pub retention_days: Option<u16>,
     /// Quota of the accounts that have none of their own, bytes; `None`: without limit.

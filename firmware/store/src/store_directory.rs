@@ -44,6 +44,17 @@ impl Store {
         self.act(move |tx| account::update(tx, id, &change)).await
     }
 
+    /// Adds the SCRAM verifier of the password whose PHC string is `hash`; nothing happens if the account
+    /// has another one by now. `NoSuchAccount`.
+    pub async fn add_scram_verifier(
+        &self,
+        id: AccountId,
+        hash: String,
+        verifier: String,
+    ) -> Result<(), StoreError> {
+        self.act(move |tx| account::add_verifier(tx, id, &hash, &verifier)).await
+    }
+
     /// The entry is gone at once; its mail stays on disk for the retention time.
     pub async fn delete_account(&self, id: AccountId) -> Result<(), StoreError> {
         self.act(move |tx| account::delete(tx, id)).await

@@ -149,6 +149,8 @@ impl From<LoginError> for ApiError {
             // Session's throttle doubles its wait; it is asked again rather than told.
             LoginError::Throttled => Self::throttled(15),
             LoginError::Disabled => Self::forbidden("account-disabled"),
+            // Of SASL, which the web pages do not speak.
+            LoginError::Malformed | LoginError::NotAllowed => Self::forbidden("wrong-login"),
             LoginError::Busy => Self::busy(),
             LoginError::Store(err) => err.into(),
         }

@@ -1,8 +1,10 @@
-//! LOGIN and AUTHENTICATE. RFC 9051 §6.2.2 and §6.2.3, RFC 4616 (PLAIN), RFC 4959 (SASL-IR).
+//! LOGIN and AUTHENTICATE. RFC 9051 §6.2.2 and §6.2.3, RFC 4959 (SASL-IR); the mechanisms
+//! are `session::sasl`'s.
 //!
 //! Passwords are checked by `session::Auth`; what a client hears tells nobody whether a name exists.
 
-use session::{Line, LoginError, sasl};
+use session::sasl::{self, Exchange, Step};
+use session::{Line, LoginError};
 
 use super::reply::{Answer, Fail, Outcome, no, of_store};
 use super::session::Session;
@@ -26,19 +28,27 @@ impl Session {
 
     async fn check(&mut self, login: &str, password: &[u8]) -> Outcome {
         let auth = self.conn.ctx().auth.clone();
-        let peer = self.conn.peer();
-        let err = match auth.login(login, password, peer).await {
-            Ok(account) => return self.log_in(&account),
-            Err(err) => err,
-        };
-        tracing::info!(session = self.conn.session(), %peer, account = login, %err, "imap login refused");
-        Err(match err {
+        match auth.login(login, password, self.conn.peer()).await {
+            Ok(account) => self.log_in(&account),
+            Err(err) => Err(self.refused(login, &err)),
+        }
+    }
+
+    /// RFC 5530 §3: a client must be able to tell a wrong password from what passes.
+    fn refused(&self, login: &str, err: &LoginError) -> Fail {
+        let (session, peer) = (self.conn.session(), self.conn.peer());
+        tracing::info!(session, %peer, account = login, %err, "imap login refused");
+        match err {
             LoginError::Wrong => no("[AUTHENTICATIONFAILED] Wrong name or password"),
             LoginError::Throttled => no("[LIMIT] Too many wrong tries, wait some minutes"),
             LoginError::Disabled => no("[CONTACTADMIN] This account may not log in"),
             LoginError::Busy => no("[UNAVAILABLE] Too busy, try again later"),
-            LoginError::Store(err) => Fail::Answer(of_store(self.conn.session(), &err)),
-        })
+            LoginError::Malformed => {
+                no("[AUTHENTICATIONFAILED] This is not a message of the mechanism")
+            }
+            LoginError::NotAllowed => no("[AUTHORIZATIONFAILED] Acting as another is not allowed"),
+            LoginError::Store(err) => Fail::Answer(of_store(session, err)),
+        }
     }
 
     /// AUTHENTICATE.
@@ -48,42 +58,28 @@ impl Session {
         initial: Option<Vec<u8>>,
     ) -> Outcome {
         self.may_log_in()?;
-        match mechanism {
-            "PLAIN" => {
-                let response = match initial {
-                    Some(initial) => initial,
-                    None => self.challenge(b"+ \r\n").await?,
-                };
-                let Some(plain) = sasl::decode_plain(&response) else {
-                    return Err(no("[AUTHENTICATIONFAILED] This is not a PLAIN message"));
-                };
-                // Nobody may act as somebody else.
-                if !plain.authzid.is_empty() && plain.authzid != plain.login {
-                    return Err(no("[AUTHORIZATIONFAILED] Acting as another is not allowed"));
-                }
-                self.check(&plain.login, &plain.password).await
+        let Some(mut exchange) = Exchange::new(mechanism, &self.conn) else {
+            return Err(no("[CANNOT] This mechanism is not offered"));
+        };
+        let mut response = match initial {
+            Some(initial) => initial,
+            None => self.challenge(exchange.first_challenge()).await?,
+        };
+        loop {
+            let Some(bytes) = sasl::decode_base64(&response) else {
+                return Err(no("[AUTHENTICATIONFAILED] This is not base64"));
+            };
+            match exchange.step(&bytes).await {
+                Ok(Step::Challenge(challenge)) => response = self.challenge(&challenge).await?,
+                Ok(Step::Done(account)) => return self.log_in(&account),
+                Err(err) => return Err(self.refused(exchange.login(), &err)),
             }
-            "LOGIN" => {
-                // `Username:` and `Password:` in base64, as everybody asks.
-                let login = match initial {
-                    Some(initial) => initial,
-                    None => self.challenge(b"+ VXNlcm5hbWU6\r\n").await?,
-                };
-                let password = self.challenge(b"+ UGFzc3dvcmQ6\r\n").await?;
-                let (Some(login), Some(password)) =
-                    (sasl::decode_base64(&login), sasl::decode_base64(&password))
-                else {
-                    return Err(no("[AUTHENTICATIONFAILED] This is not base64"));
-                };
-                self.check(&String::from_utf8_lossy(&login), &password).await
-            }
-            _ => Err(no("[CANNOT] This mechanism is not offered")),
         }
     }
 
     /// Asks for one response; the base64 text without its line end.
-    async fn challenge(&mut self, words: &[u8]) -> Result<Vec<u8>, Fail> {
-        self.conn.write(words);
+    async fn challenge(&mut self, challenge: &[u8]) -> Result<Vec<u8>, Fail> {
+        self.conn.write(format!("+ {}\r\n", sasl::encode_base64(challenge)).as_bytes());
         self.conn.flush().await?;
         self.conn.mask_next_line();
         let line = match self.conn.read_line(sasl::RESPONSE_MAX).await? {

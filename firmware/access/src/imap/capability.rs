@@ -13,9 +13,9 @@ const LOGGED_IN: &str = "NAMESPACE UIDPLUS MOVE SPECIAL-USE CREATE-SPECIAL-USE C
     STATUS=SIZE QUOTA QUOTA=RES-STORAGE";
 
 /// What the session may do now.
-pub(super) fn list(session: &Session) -> String {
-    let conn = &session.conn;
-    if session.account.is_some() {
+pub(super) fn list(of: &Session) -> String {
+    let conn = &of.conn;
+    if of.account.is_some() {
         let limit = conn.ctx().budget.message_bytes_max;
         return format!("{ALWAYS} {LOGGED_IN} APPENDLIMIT={limit}");
     }
@@ -24,7 +24,12 @@ pub(super) fn list(session: &Session) -> String {
         words.push_str(" STARTTLS");
     }
     // RFC 9051 §6.2.3: no password in the clear.
-    let logins = if conn.may_send_password() { " AUTH=PLAIN AUTH=LOGIN" } else { " LOGINDISABLED" };
-    words.push_str(logins);
+    let mechanisms = session::sasl::mechanisms(conn);
+    if mechanisms.is_empty() {
+        words.push_str(" LOGINDISABLED");
+    }
+    for mechanism in mechanisms {
+        words.push_str(&format!(" AUTH={}", mechanism.name()));
+    }
     words
 }

@@ -1,10 +1,9 @@
 //! CAPA. RFC 2449 §5.
 
+use session::sasl::{Mechanism, mechanisms};
+
 use super::reply::{Answer, Outcome};
 use super::session::Session;
-
-/// The SASL mechanisms, the best first. LOGIN is obsolete and what Outlook looks for.
-pub(super) const MECHANISMS: [&str; 2] = ["PLAIN", "LOGIN"];
 
 /// Told in every state.
 const ALWAYS: [&str; 7] = [
@@ -26,7 +25,9 @@ impl Session {
         // RFC 2595 §4 and §5: no password in the clear.
         if self.conn.may_send_password() {
             self.say(format_args!("USER"));
-            self.say(format_args!("SASL {}", MECHANISMS.join(" ")));
+            let names: Vec<&str> =
+                mechanisms(&self.conn).into_iter().map(Mechanism::name).collect();
+            self.say(format_args!("SASL {}", names.join(" ")));
         }
         if !self.conn.is_tls() && self.maildrop.is_none() {
             self.say(format_args!("STLS"));

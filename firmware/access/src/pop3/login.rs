@@ -1,10 +1,10 @@
-//! USER, PASS and AUTH. RFC 1939 §7, RFC 5034, RFC 4616 (PLAIN).
+//! USER, PASS and AUTH. RFC 1939 §7, RFC 5034; the mechanisms are `session::sasl`'s.
 //!
 //! Passwords are checked by `session::Auth`; what a client hears tells nobody whether a name exists.
 
-use session::{Line, LoginError, sasl};
+use session::sasl::{self, Exchange, Step};
+use session::{Line, LoginError};
 
-use super::capability::MECHANISMS;
 use super::maildrop::Maildrop;
 use super::reply::{Answer, Fail, Outcome, bad, err, of_store, ok};
 use super::session::Session;
@@ -45,51 +45,39 @@ impl Session {
             // Older than any RFC on AUTH, and how Outlook asks.
             None => {
                 self.say(format_args!("+OK Mechanisms follow"));
-                for mechanism in MECHANISMS {
-                    self.say(format_args!("{mechanism}"));
+                for mechanism in sasl::mechanisms(&self.conn) {
+                    self.say(format_args!("{}", mechanism.name()));
                 }
                 self.say(format_args!("."));
                 Ok(Answer::Given)
             }
-            Some("PLAIN") => self.auth_plain(initial).await,
-            Some("LOGIN") => self.auth_login(initial).await,
-            Some(_) => Err(err("[AUTH] This mechanism is not offered")),
+            Some(mechanism) => self.exchange(mechanism, initial).await,
         }
     }
 
-    async fn auth_plain(&mut self, initial: Option<Vec<u8>>) -> Outcome {
-        let response = match initial {
+    async fn exchange(&mut self, mechanism: &str, initial: Option<Vec<u8>>) -> Outcome {
+        let Some(mut exchange) = Exchange::new(mechanism, &self.conn) else {
+            return Err(err("[AUTH] This mechanism is not offered"));
+        };
+        let mut response = match initial {
             Some(initial) => initial,
-            None => self.challenge("").await?,
+            None => self.challenge(exchange.first_challenge()).await?,
         };
-        let Some(plain) = sasl::decode_plain(&response) else {
-            return Err(err("[AUTH] This is not a PLAIN message"));
-        };
-        // Nobody may act as somebody else.
-        if !plain.authzid.is_empty() && plain.authzid != plain.login {
-            return Err(err("[AUTH] Acting as another is not allowed"));
+        loop {
+            let Some(bytes) = sasl::decode_base64(&response) else {
+                return Err(err("[AUTH] This is not base64"));
+            };
+            match exchange.step(&bytes).await {
+                Ok(Step::Challenge(challenge)) => response = self.challenge(&challenge).await?,
+                Ok(Step::Done(account)) => return self.enter(&account).await,
+                Err(refused) => return Err(self.refused(exchange.login(), &refused)),
+            }
         }
-        self.check(&plain.login, &plain.password).await
-    }
-
-    /// `Username:` and `Password:` in base64, as everybody asks.
-    async fn auth_login(&mut self, initial: Option<Vec<u8>>) -> Outcome {
-        let login = match initial {
-            Some(initial) => initial,
-            None => self.challenge("VXNlcm5hbWU6").await?,
-        };
-        let password = self.challenge("UGFzc3dvcmQ6").await?;
-        let (Some(login), Some(password)) =
-            (sasl::decode_base64(&login), sasl::decode_base64(&password))
-        else {
-            return Err(err("[AUTH] This is not base64"));
-        };
-        self.check(&String::from_utf8_lossy(&login), &password).await
     }
 
     /// Asks for one response; the base64 text without its line end.
-    async fn challenge(&mut self, words: &str) -> Result<Vec<u8>, Fail> {
-        self.say(format_args!("+ {words}"));
+    async fn challenge(&mut self, challenge: &[u8]) -> Result<Vec<u8>, Fail> {
+        self.say(format_args!("+ {}", sasl::encode_base64(challenge)));
         self.conn.flush().await?;
         self.conn.mask_next_line();
         let line = match self.conn.read_line(sasl::RESPONSE_MAX).await? {
@@ -105,19 +93,24 @@ impl Session {
     async fn check(&mut self, login: &str, password: &[u8]) -> Outcome {
         let auth = self.conn.ctx().auth.clone();
         let peer = self.conn.peer();
-        let refused = match auth.login(login, password, peer).await {
-            Ok(account) => return self.enter(&account).await,
-            Err(refused) => refused,
-        };
-        let session = self.conn.session();
+        match auth.login(login, password, peer).await {
+            Ok(account) => self.enter(&account).await,
+            Err(refused) => Err(self.refused(login, &refused)),
+        }
+    }
+
+    fn refused(&self, login: &str, refused: &LoginError) -> Fail {
+        let (session, peer) = (self.conn.session(), self.conn.peer());
         tracing::info!(session, %peer, account = login, err = %refused, "pop3 login refused");
-        Err(match refused {
+        match refused {
             LoginError::Wrong => err("[AUTH] Wrong name or password"),
             LoginError::Throttled => err("[LOGIN-DELAY] Too many wrong tries, wait some minutes"),
             LoginError::Disabled => err("[AUTH] This account may not log in"),
             LoginError::Busy => err("[SYS/TEMP] Too busy, try again later"),
-            LoginError::Store(refused) => Fail::Answer(of_store(session, &refused)),
-        })
+            LoginError::Malformed => err("[AUTH] This is not a message of the mechanism"),
+            LoginError::NotAllowed => err("[AUTH] Acting as another is not allowed"),
+            LoginError::Store(refused) => Fail::Answer(of_store(session, refused)),
+        }
     }
 
     /// From AUTHORIZATION to TRANSACTION: with the lock, or not at all (RFC 1939 §4).

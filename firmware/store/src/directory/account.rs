@@ -84,6 +84,7 @@ fn account_of(id: AccountId, entry: &Entry) -> Result<Account, StoreError> {
         is_admin: entry.first(entry::ROLE) == Some("admin"),
         language: entry.first(entry::LANGUAGE).map(str::to_owned),
         password_hash: password.map(|p| p.strip_prefix(ARGON2).unwrap_or(p).to_owned()),
+        scram_verifier: entry.first(entry::VERIFIER).map(str::to_owned),
     })
 }
 
@@ -235,7 +236,32 @@ fn set_name(entry: &mut Entry, name: &str, address: &Address) {
 }
 
 fn set_password(entry: &mut Entry, hash: Option<&String>) {
-    entry.set(entry::PASSWORD, hash.map(|hash| format!("{ARGON2}{hash}")));
+    let (hash, verifier) = match hash.map(|hash| hash.split_once(' ')) {
+        Some(Some((hash, verifier))) => (Some(hash), Some(verifier)),
+        _ => (hash.map(String::as_str), None),
+    };
+    let stored = hash.map(|hash| format!("{ARGON2}{hash}"));
+    // The same password again without its verifier: the known one still belongs to it.
+    if verifier.is_none() && entry.first(entry::PASSWORD) == stored.as_deref() {
+        return;
+    }
+    entry.set(entry::PASSWORD, stored);
+    entry.set(entry::VERIFIER, verifier);
+}
+
+/// Stores the verifier of a password that is still the account's.
+pub(crate) fn add_verifier(
+    tx: &mut Tx<'_, '_>,
+    id: AccountId,
+    hash: &str,
+    verifier: &str,
+) -> Result<(), StoreError> {
+    let mut entry = live_entry(&tx.tables, id)?.ok_or(StoreError::NoSuchAccount)?;
+    if entry.first(entry::PASSWORD).and_then(|p| p.strip_prefix(ARGON2)) != Some(hash) {
+        return Ok(());
+    }
+    entry.set(entry::VERIFIER, [verifier]);
+    entry::put(tx, &entry)
 }
 
 fn set_role(entry: &mut Entry, is_admin: bool) {

@@ -11,6 +11,8 @@ pub(crate) const FURTHER: &str = "maillocaladdress";
 pub(crate) const NAME: &str = "cn";
 pub(crate) const SURNAME: &str = "sn";
 pub(crate) const PASSWORD: &str = "userpassword";
+/// RFC 3112, in the form of RFC 5803.
+pub(crate) const VERIFIER: &str = "authpassword";
 pub(crate) const LANGUAGE: &str = "preferredlanguage";
 pub(crate) const ID: &str = "postroomid";
 pub(crate) const QUOTA: &str = "postroomquota";

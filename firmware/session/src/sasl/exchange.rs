@@ -1,0 +1,196 @@
+//! The one list of mechanisms, and the exchange of each: responses in, challenges out, an account at the
+//! end.
+
+use std::net::IpAddr;
+
+use store::Account;
+
+use super::scram::{Binding, ClientFirst, Waiting};
+use super::split_plain;
+use crate::auth::ScramUser;
+use crate::{Auth, Conn, LoginError};
+
+/// How a client may log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// RFC 7677, bound to the TLS connection (RFC 9266).
+    ScramSha256Plus,
+    /// RFC 7677.
+    ScramSha256,
+    /// RFC 4616.
+    Plain,
+    /// Never a standard; what Outlook asks for.
+    Login,
+}
+
+const ALL: [Mechanism; 4] =
+    [Mechanism::ScramSha256Plus, Mechanism::ScramSha256, Mechanism::Plain, Mechanism::Login];
+
+impl Mechanism {
+    /// The registered name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+        }
+    }
+}
+
+/// What a connection is offered, the best first; nothing where a password must not cross it.
+#[must_use]
+pub fn mechanisms(conn: &Conn) -> Vec<Mechanism> {
+    let can_bind = conn.channel_binding().is_some();
+    let is_offered = |mechanism: &Mechanism| *mechanism != Mechanism::ScramSha256Plus || can_bind;
+    if conn.may_send_password() { ALL.into_iter().filter(is_offered).collect() } else { Vec::new() }
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub enum Step {
+    /// The client is sent this and answers.
+    Challenge(Vec<u8>),
+    /// The client is who it says.
+    Done(Box<Account>),
+}
+
+enum State {
+    Plain,
+    /// LOGIN, before the name.
+    Name,
+    /// LOGIN, behind it.
+    Password,
+    First {
+        is_plus: bool,
+    },
+    Final(Box<(Waiting, ScramUser)>),
+    /// Everything is proved; the client has our proof and says nothing more.
+    Proved(Box<Account>),
+    Over,
+}
+
+/// One attempt to log in.
+pub struct Exchange {
+    state: State,
+    auth: Auth,
+    peer: IpAddr,
+    login: String,
+    channel_binding: Option<[u8; 32]>,
+}
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exchange").field("login", &self.login).finish_non_exhaustive()
+    }
+}
+
+impl Exchange {
+    /// Begins an exchange; `None` if the connection is not offered a mechanism of that name.
+    #[must_use]
+    pub fn new(name: &str, conn: &Conn) -> Option<Self> {
+        let mechanism =
+            mechanisms(conn).into_iter().find(|m| m.name().eq_ignore_ascii_case(name))?;
+        let state = match mechanism {
+            Mechanism::ScramSha256Plus => State::First { is_plus: true },
+            Mechanism::ScramSha256 => State::First { is_plus: false },
+            Mechanism::Plain => State::Plain,
+            Mechanism::Login => State::Name,
+        };
+        Some(Self {
+            state,
+            auth: conn.ctx().auth.clone(),
+            peer: conn.peer(),
+            login: String::new(),
+            channel_binding: conn.channel_binding(),
+        })
+    }
+
+    /// What a client without an initial response is asked.
+    #[must_use]
+    pub fn first_challenge(&self) -> &'static [u8] {
+        if matches!(self.state, State::Name) { b"Username:" } else { b"" }
+    }
+
+    /// The name that was given, for the log.
+    #[must_use]
+    pub fn login(&self) -> &str {
+        &self.login
+    }
+
+    /// Takes the client's next response.
+    ///
+    /// # Errors
+    /// Why the login is refused; the exchange is over then.
+    pub async fn step(&mut self, response: &[u8]) -> Result<Step, LoginError> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Plain => self.plain(response).await,
+            State::Name => {
+                self.login = String::from_utf8_lossy(response).into_owned();
+                self.state = State::Password;
+                Ok(Step::Challenge(b"Password:".to_vec()))
+            }
+            State::Password => {
+                let account = self.auth.login(&self.login, response, self.peer).await?;
+                Ok(Step::Done(Box::new(account)))
+            }
+            State::First { is_plus } => self.scram_first(is_plus, response).await,
+            State::Final(exchange) => self.scram_final(*exchange, response),
+            State::Proved(account) if response.is_empty() => Ok(Step::Done(account)),
+            State::Proved(_) | State::Over => Err(LoginError::Malformed),
+        }
+    }
+
+    async fn plain(&mut self, response: &[u8]) -> Result<Step, LoginError> {
+        let plain = split_plain(response).ok_or(LoginError::Malformed)?;
+        self.login = plain.login;
+        let account = self.auth.login(&self.login, &plain.password, self.peer).await?;
+        self.may_act_as(&plain.authzid, &account)?;
+        Ok(Step::Done(Box::new(account)))
+    }
+
+    /// RFC 4616 §2, RFC 5802 §5.1: whom to act as; here one may be oneself by any of one's names. Asked
+    /// behind the password, so that it tells nobody whether a name exists.
+    fn may_act_as(&self, authzid: &str, account: &Account) -> Result<(), LoginError> {
+        if authzid.is_empty() || authzid == self.login || self.auth.is_name_of(authzid, account)? {
+            return Ok(());
+        }
+        Err(LoginError::NotAllowed)
+    }
+
+    async fn scram_first(&mut self, is_plus: bool, message: &[u8]) -> Result<Step, LoginError> {
+        let first = ClientFirst::parse(message).ok_or(LoginError::Malformed)?;
+        // RFC 5802 §6: who could bind and was offered it has been told otherwise on the way.
+        let is_downgraded = first.binding == Binding::Unoffered && self.channel_binding.is_some();
+        if is_plus != (first.binding == Binding::Exporter) || is_downgraded {
+            return Err(LoginError::Malformed);
+        }
+        self.login.clone_from(&first.login);
+        let user = self.auth.scram_user(&first.login, self.peer).await?;
+        let binding = self.channel_binding.filter(|_| is_plus);
+        let waiting = Waiting::new(first, &user.verifier, binding).ok_or(LoginError::Busy)?;
+        let challenge = waiting.challenge().as_bytes().to_vec();
+        self.state = State::Final(Box::new((waiting, user)));
+        Ok(Step::Challenge(challenge))
+    }
+
+    fn scram_final(
+        &mut self,
+        (waiting, user): (Waiting, ScramUser),
+        message: &[u8],
+    ) -> Result<Step, LoginError> {
+        let Some((is_right, answer)) = waiting.finish(&user.verifier, message) else {
+            // Counted as a wrong try: a guess could hide in what is not well formed.
+            return match self.auth.scram_proved(user, false, self.peer) {
+                Err(LoginError::Wrong) => Err(LoginError::Malformed),
+                Err(err) => Err(err),
+                Ok(_) => Err(LoginError::Malformed),
+            };
+        };
+        let account = self.auth.scram_proved(user, is_right, self.peer)?;
+        self.may_act_as(waiting.authzid(), &account)?;
+        self.state = State::Proved(Box::new(account));
+        Ok(Step::Challenge(answer.into_bytes()))
+    }
+}
