@@ -19,6 +19,7 @@
 //! - `directory`: entries, DNs, the index of addresses, accounts, domains, aliases, resolution.
 //! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: the trait under everything,
 //!   the real disk, folders, lock, space.
+//! - `search_index`: signatures of messages, a cache beside the index.
 //! - `check`: the walk over everything.
 //!
 //! `FORMAT.md` describes the bytes on disk and what is assumed of the disk.
@@ -36,6 +37,7 @@ mod mailbox;
 mod meta;
 mod queue;
 mod recovery;
+mod search_index;
 mod segment;
 mod settings;
 mod spool;
@@ -64,6 +66,7 @@ pub use recovery::{
     DeletedAccount, DeletedFilter, DeletedMessage, DeletedPage, DeletedSum, RETENTION_DAYS_DEFAULT,
     RETENTION_DAYS_MAX, Restored,
 };
+pub use search_index::{SearchIndexState, SearchSignatures};
 pub use settings::{Outbound, Settings, SmarthostTls, TlsIdentity};
 pub use spool::{
     BodyType, Envelope, NewQueueEntry, Notify, QueueEntry, QueueRecipient, RecipientState,
@@ -96,6 +99,8 @@ pub struct Options {
     pub queue_entries_max: u64,
     /// Free bytes below which the disk counts as full; `None`: 64 MB or 2 % of the disk.
     pub reserve_bytes: Option<u64>,
+    /// Mailboxes that are searched get an index.
+    pub search_index: bool,
 }
 
 impl Options {
@@ -110,6 +115,7 @@ impl Options {
             message_memory_bytes: 256 * 1024,
             queue_entries_max: 50_000,
             reserve_bytes: None,
+            search_index: true,
         }
     }
 }

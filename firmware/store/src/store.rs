@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::disk::{self, Space};
 use crate::index::{self, Snapshot, T, Tables, View};
+use crate::search_index::SearchIndexes;
 use crate::segment::{self, Log, Segments};
 use crate::watchers::Watchers;
 use crate::writer::{Act, Order, QUEUE_MAX, Tx, Writer};
@@ -25,6 +26,7 @@ pub struct Store {
 pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) segments: Arc<Segments>,
+    pub(crate) search: SearchIndexes,
     pub(crate) watchers: Arc<Watchers>,
     space: Space,
     orders: Option<mpsc::Sender<Order>>,
@@ -142,10 +144,12 @@ impl Store {
             .spawn(move || writer.run(queue))
             .map_err(|e| StoreError::Open(format!("the writer thread: {e}")))?;
         let space = Space::new(Arc::clone(&options.disk), dir, options.reserve_bytes);
+        let search = SearchIndexes::new(Arc::clone(&options.disk), dir);
         Ok(Self {
             inner: Arc::new(Inner {
                 options,
                 segments,
+                search,
                 watchers,
                 space,
                 orders: Some(orders),

@@ -6,6 +6,7 @@
 
 pub(super) mod answer;
 mod candidate;
+mod index;
 pub(super) mod run;
 mod test;
 
@@ -80,7 +81,14 @@ impl Session {
         let test = Test::of(program.key, &selected.view, now, &mut needles);
         let among = test.narrow(selected.view.uids().clone());
         let job = Job { store, mailbox, test: Arc::new(test), needles: Arc::new(needles) };
-        self.while_here(run::find(job, among)).await
+        let view = selected.view.uids().clone();
+        let by_index = index::is_worth_it(&job, &view);
+        let found = self.while_here(run::find(job, among, by_index)).await?;
+        if by_index {
+            let ctx = self.conn.ctx();
+            index::keep_up(ctx.store.clone(), mailbox, view, ctx.shutdown.clone());
+        }
+        Ok(found)
     }
 
     /// Does long work for the client as long as there is one.

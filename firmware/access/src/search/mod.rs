@@ -13,4 +13,5 @@ pub(crate) mod pool;
 pub(crate) mod sorting;
 pub(crate) mod subject;
 pub(crate) mod threads;
+pub(crate) mod trigrams;
 pub(crate) mod words;

@@ -23,6 +23,11 @@ impl Needles {
         self.finders.len() - 1
     }
 
+    /// The folded text of a number.
+    pub(crate) fn text(&self, needle: usize) -> &[u8] {
+        self.finders.get(needle).map(Finder::needle).unwrap_or_default()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.finders.len()
     }

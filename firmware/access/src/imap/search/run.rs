@@ -6,6 +6,7 @@ use base::{MailboxId, ModSeq, Uid, UidRanges};
 use store::{Store, StoreError};
 
 use super::candidate::Asker;
+use super::index;
 use super::test::{Cost, Test};
 use crate::imap::reply::{Fail, no};
 use crate::search::needles::Needles;
@@ -111,8 +112,18 @@ fn slice(
     Ok((passed, next))
 }
 
-/// Tests the messages of `among`.
-pub(super) async fn find(job: Job, among: UidRanges) -> Result<Found, Fail> {
+/// Tests the messages of `among`, with the help of the index if `by_index`.
+pub(super) async fn find(job: Job, mut among: UidRanges, by_index: bool) -> Result<Found, Fail> {
+    if by_index {
+        let job = job.clone();
+        among = pool::run(move |_| {
+            index::narrow(&job, &among).unwrap_or_else(|err| {
+                tracing::info!(mailbox = %job.mailbox, %err, "a search goes without its index");
+                among
+            })
+        })
+        .await?;
+    }
     let among = Arc::new(among);
     let mut found = Found::default();
     let mut from = among.first();
