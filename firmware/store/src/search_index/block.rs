@@ -13,9 +13,15 @@ const BITS_PER_TRIGRAM: usize = 4;
 /// Bytes of signatures that are collected for one file.
 const FILE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Which bit stands for a trigram in a signature of 2^`bits`.
+/// Which bit stands for a trigram in a signature of 2^`bits`. Mixed well: the trigrams of a text are near
+/// one another, and their bits must not be.
 pub(super) fn bit_of(trigram: u32, bits: u32) -> usize {
-    (trigram.wrapping_mul(0x9e37_79b1) >> (32 - bits)) as usize
+    let mut mixed = trigram ^ trigram >> 15;
+    mixed = mixed.wrapping_mul(0x2c1b_3c6d);
+    mixed ^= mixed >> 12;
+    mixed = mixed.wrapping_mul(0x297a_2d39);
+    mixed ^= mixed >> 15;
+    (mixed & ((1 << bits) - 1)) as usize
 }
 
 /// Signatures of messages of one size.

@@ -205,12 +205,12 @@ mod tests {
             let mut found = Vec::new();
             file.candidates(&asked, &mut found).unwrap();
             assert!(found.contains(&uid) && found.contains(&2_000), "{uid}");
-            wrong += found
-                .iter()
-                .filter(|f| **f < 2_000 && !asked.iter().all(|t| trigrams(**f).contains(t)))
-                .count();
+            let holds = |uid: &u32| asked.iter().all(|trigram| trigrams(*uid).contains(trigram));
+            if asked.len() == 6 {
+                wrong += found.iter().filter(|uid| **uid < 2_000 && !holds(uid)).count();
+            }
         }
-        assert!(wrong < 40_000, "{wrong} of 3,600,000 are false");
+        assert!(wrong < 2_000, "{wrong} of 3,200,000 are false");
         // Another UIDVALIDITY, a damaged byte, a missing file.
         assert!(open(5).unwrap().is_none());
         let mut torn = bytes;
