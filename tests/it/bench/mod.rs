@@ -14,6 +14,8 @@ mod idle_connections;
 mod imap_work;
 mod processes;
 mod server;
+#[path = "start.rs"]
+mod start_after_kill;
 
 /// A number that `cargo xtask bench` passes on.
 fn number(name: &str, default: usize) -> usize {
@@ -41,4 +43,10 @@ fn idle() {
 fn imap() {
     raise_file_limit();
     imap_work::run().unwrap();
+}
+
+#[test]
+#[ignore = "a bench: cargo xtask bench start"]
+fn start() {
+    start_after_kill::run().unwrap();
 }

@@ -65,23 +65,91 @@ pub(crate) enum Settled {
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     CreateDomain,
-    CreateAccount { address: String },
-    RenameAccount { account: u32, name: String },
-    DeleteAccount { account: u32 },
-    PutAlias { address: String, targets: Vec<String>, is_new: bool },
-    DeleteAlias { address: String },
-    SetHostname { hostname: String },
+    CreateAccount {
+        address: String,
+    },
+    RenameAccount {
+        account: u32,
+        name: String,
+    },
+    DeleteAccount {
+        account: u32,
+    },
+    PutAlias {
+        address: String,
+        targets: Vec<String>,
+        is_new: bool,
+    },
+    DeleteAlias {
+        address: String,
+    },
+    SetHostname {
+        hostname: String,
+    },
     Deliver(Delivery),
-    Append { mailbox: u32, messages: Vec<(u64, Marks, i64)> },
-    Mark { mailbox: u32, uids: Uids, op: FlagOp, marks: Marks, since: Option<u64> },
-    Expunge { mailbox: u32, uids: Option<Uids> },
-    Copy { from: u32, uids: Uids, to: u32, moves: bool },
-    Create { account: u32, name: String },
-    Delete { account: u32, name: String },
-    Rename { account: u32, from: String, to: String },
-    Subscribe { account: u32, name: String, on: bool },
-    Settle { id: u64, updates: Vec<(usize, String, Settled)>, notice: Option<Delivery> },
-    Hold { id: u64, on: bool },
-    Retry { id: u64 },
-    DeleteEntry { id: u64 },
+    Append {
+        mailbox: u32,
+        messages: Vec<(u64, Marks, i64)>,
+    },
+    Mark {
+        mailbox: u32,
+        uids: Uids,
+        op: FlagOp,
+        marks: Marks,
+        since: Option<u64>,
+    },
+    Expunge {
+        mailbox: u32,
+        uids: Option<Uids>,
+    },
+    Copy {
+        from: u32,
+        uids: Uids,
+        to: u32,
+        moves: bool,
+    },
+    Create {
+        account: u32,
+        name: String,
+    },
+    Delete {
+        account: u32,
+        name: String,
+    },
+    Rename {
+        account: u32,
+        from: String,
+        to: String,
+    },
+    Subscribe {
+        account: u32,
+        name: String,
+        on: bool,
+    },
+    Restore {
+        account: u32,
+        ids: Vec<u64>,
+        into: Option<String>,
+    },
+    RestoreAccount {
+        account: u32,
+    },
+    /// A step of housekeeping after a month: what was deleted before may end. Never in a group: it is
+    /// more than one act for the writer.
+    KeepHouse,
+    Settle {
+        id: u64,
+        updates: Vec<(usize, String, Settled)>,
+        notice: Option<Delivery>,
+    },
+    Hold {
+        id: u64,
+        on: bool,
+    },
+    Retry {
+        id: u64,
+    },
+    DeleteEntry {
+        id: u64,
+    },
 }

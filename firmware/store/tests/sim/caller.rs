@@ -219,7 +219,34 @@ async fn call(store: &Store, contents: &Contents, act: &Act) -> Answered {
         Act::Settle { .. } | Act::Hold { .. } | Act::Retry { .. } | Act::DeleteEntry { .. } => {
             Box::pin(call_spool(store, contents, act)).await
         }
+        Act::Restore { .. } | Act::RestoreAccount { .. } | Act::KeepHouse => {
+            Box::pin(call_recovery(store, act)).await
+        }
         _ => Box::pin(call_directory(store, act)).await,
+    }
+}
+
+/// Longer than anything deleted is kept.
+const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
+
+async fn call_recovery(store: &Store, act: &Act) -> Answered {
+    match act {
+        Act::Restore { account, ids, into } => {
+            let restored =
+                store.restore_messages(AccountId(*account), ids.clone(), into.clone()).await?;
+            let messages: Vec<_> = restored
+                .messages
+                .iter()
+                .map(|(id, mailbox, uid)| (*id, mailbox.0, uid.0))
+                .collect();
+            Ok(format!("{messages:?} {:?}", restored.missing))
+        }
+        Act::RestoreAccount { account } => {
+            store.restore_account(AccountId(*account)).await?;
+            done()
+        }
+        Act::KeepHouse => Ok(store.keep_house(MONTH).await?.to_string()),
+        _ => Err(StoreError::Misuse("not an act of recovery")),
     }
 }
 

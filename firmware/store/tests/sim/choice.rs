@@ -50,8 +50,9 @@ impl Chooser<'_> {
             23..=31 => self.mark(),
             32..=35 => self.expunge(),
             36..=42 => self.copy(),
-            43..=49 => self.mailbox_act(),
-            50..=57 => self.queue_act(),
+            43..=48 => self.mailbox_act(),
+            49..=51 => self.restore(),
+            52..=58 => self.queue_act(),
             _ => self.directory_act(),
         }
     }
@@ -165,6 +166,24 @@ impl Chooser<'_> {
         Act::Expunge { mailbox, uids }
     }
 
+    fn restore(&mut self) -> Act {
+        let account = self.account();
+        let mine: Vec<u64> = self
+            .model
+            .deleted
+            .iter()
+            .filter(|(_, deleted)| deleted.account == account)
+            .map(|(id, _)| *id)
+            .collect();
+        let mut ids: Vec<u64> =
+            mine.into_iter().filter(|_| self.random.once_in(3)).take(20).collect();
+        if self.random.once_in(8) {
+            ids.push(self.random.below(100_000));
+        }
+        let into = self.random.once_in(3).then(|| self.name());
+        Act::Restore { account, ids, into }
+    }
+
     fn copy(&mut self) -> Act {
         let (from, to) = (self.mailbox(), self.mailbox());
         let uids = self.uids(from);
@@ -241,6 +260,10 @@ impl Chooser<'_> {
             5 if self.model.accounts.len() > 2 && self.random.once_in(3) => {
                 Act::DeleteAccount { account: self.account() }
             }
+            5 => match self.model.graves.keys().next() {
+                Some(account) => Act::RestoreAccount { account: *account },
+                None => Act::DeleteAlias { address },
+            },
             _ if self.model.accounts.len() < ACCOUNTS_MAX => self.create_account(),
             _ => Act::SetHostname { hostname: format!("h{}.{DOMAIN}", self.random.below(1000)) },
         }

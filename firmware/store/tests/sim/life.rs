@@ -232,8 +232,9 @@ impl Lives<'_> {
             self.clock.advance(i64::try_from(self.random.below(3_000)).unwrap_or(0));
             let now = self.clock.at();
             let count = usize::try_from(self.random.any_size(12)).unwrap_or(1);
+            let keeps_house = self.random.once_in(12);
             let mut chooser = Chooser { random: &mut self.random, model: model.clone(), now };
-            let acts = chooser.acts(count);
+            let acts = if keeps_house { vec![Act::KeepHouse] } else { chooser.acts(count) };
             let as_group = acts.len() > 1 && !self.random.once_in(4);
             let ends = self.perform(store, &acts, as_group).await;
             let mut ended: Vec<(Act, End)> = acts.into_iter().zip(ends).collect();

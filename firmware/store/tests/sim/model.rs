@@ -4,6 +4,7 @@
 //! wholly or refused with the word of the store's error.
 
 mod mail;
+mod recovery;
 mod spool;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +55,25 @@ pub(crate) struct Account {
     last_uid_validity: u32,
 }
 
+/// A message that can be restored.
+#[derive(Clone, Debug)]
+pub(crate) struct Deleted {
+    pub(crate) account: u32,
+    pub(crate) mailbox: u32,
+    pub(crate) name: String,
+    pub(crate) uid: u32,
+    pub(crate) message: Message,
+    pub(crate) at: i64,
+}
+
+/// An account that can be restored, with its mailboxes.
+#[derive(Clone, Debug)]
+pub(crate) struct Grave {
+    pub(crate) account: Account,
+    pub(crate) mailboxes: BTreeMap<u32, Mailbox>,
+    pub(crate) at: i64,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Recipient {
     pub(crate) address: String,
@@ -75,12 +95,16 @@ pub(crate) struct Model {
     pub(crate) has_domain: bool,
     pub(crate) accounts: BTreeMap<u32, Account>,
     pub(crate) mailboxes: BTreeMap<u32, Mailbox>,
+    /// By the id they are restored by: the number of a block of up to 256, and a place in it.
+    pub(crate) deleted: BTreeMap<u64, Deleted>,
+    pub(crate) graves: BTreeMap<u32, Grave>,
     pub(crate) queue: BTreeMap<u64, Entry>,
     pub(crate) aliases: BTreeMap<String, Vec<String>>,
     pub(crate) hostname: String,
     next_account: u32,
     next_mailbox: u32,
     next_queue: u64,
+    next_expunged: u64,
 }
 
 impl Model {
@@ -89,12 +113,15 @@ impl Model {
             has_domain: false,
             accounts: BTreeMap::new(),
             mailboxes: BTreeMap::new(),
+            deleted: BTreeMap::new(),
+            graves: BTreeMap::new(),
             queue: BTreeMap::new(),
             aliases: BTreeMap::new(),
             hostname: String::new(),
             next_account: 1,
             next_mailbox: 1,
             next_queue: 1,
+            next_expunged: 1,
         }
     }
 
@@ -118,12 +145,12 @@ impl Model {
             Act::RenameAccount { account, name } => {
                 self.account(*account)?.name.clone_from(name);
             }
-            Act::DeleteAccount { account } => {
-                self.account(*account)?;
-                self.accounts.remove(account);
-                // Kept for the retention time, but nobody's.
-                self.mailboxes.retain(|_, mailbox| mailbox.account != *account);
+            Act::DeleteAccount { account } => return self.delete_account(*account, now),
+            Act::Restore { account, ids, into } => {
+                return self.restore(*account, ids, into.as_deref(), now);
             }
+            Act::RestoreAccount { account } => return self.restore_account(*account),
+            Act::KeepHouse => return Ok(self.keep_house()),
             Act::PutAlias { address, targets, is_new } => {
                 if *is_new && self.is_taken(address) {
                     return refuse("AddressTaken");
@@ -144,10 +171,10 @@ impl Model {
             Act::Mark { mailbox, uids, op, marks, since } => {
                 return self.mark(*mailbox, uids, *op, marks, *since);
             }
-            Act::Expunge { mailbox, uids } => return self.expunge(*mailbox, uids.as_ref()),
+            Act::Expunge { mailbox, uids } => return self.expunge(*mailbox, uids.as_ref(), now),
             Act::Copy { from, uids, to, moves } => return self.copy(*from, uids, *to, *moves),
             Act::Create { account, name } => return self.create(*account, name, now),
-            Act::Delete { account, name } => return self.delete(*account, name),
+            Act::Delete { account, name } => return self.delete(*account, name, now),
             Act::Rename { account, from, to } => return self.rename(*account, from, to, now),
             Act::Subscribe { account, name, on } => {
                 let subscriptions = &mut self.account(*account)?.subscriptions;

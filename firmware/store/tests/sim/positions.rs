@@ -92,10 +92,14 @@ fn scenario() -> Vec<Vec<Act>> {
         vec![
             put(false),
             Act::RenameAccount { account: 1, name: text("N 1") },
+            Act::Restore { account: 1, ids: vec![256, 257], into: None },
             Act::DeleteAccount { account: 2 },
             Act::Retry { id: 2 },
             Act::DeleteAlias { address: text("x@sim.test") },
         ],
+        vec![Act::RestoreAccount { account: 2 }, Act::DeleteAccount { account: 2 }],
+        vec![Act::KeepHouse],
+        vec![Act::KeepHouse],
         // Whether it still takes acts.
         vec![Act::SetHostname { hostname: text("last.sim.test") }],
     ]

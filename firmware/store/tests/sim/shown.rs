@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use base::{AccountId, BlobId, ModSeq, QueueId, Uid};
-use store::{Store, StoreError};
+use store::{DeletedFilter, Store, StoreError};
 
 use crate::content::Contents;
 use crate::model::Model;
@@ -84,6 +84,29 @@ impl Model {
             );
             shown.insert(format!("mailbox {id}"), line);
         }
+        for (id, deleted) in &self.deleted {
+            if !self.accounts.contains_key(&deleted.account) {
+                continue;
+            }
+            let message = &deleted.message;
+            let keywords: Vec<_> = message.marks.keywords.iter().collect();
+            let line = format!(
+                "mailbox {} {:?} UID {} {} {keywords:?} date {} content {} at {}",
+                deleted.mailbox,
+                deleted.name,
+                deleted.uid,
+                message.marks.system,
+                message.date,
+                message.content,
+                deleted.at
+            );
+            shown.insert(format!("account {} deleted {id}", deleted.account), line);
+        }
+        for (id, grave) in &self.graves {
+            let messages: usize = grave.mailboxes.values().map(|m| m.messages.len()).sum();
+            let line = format!("{} {messages} messages at {}", grave.account.address, grave.at);
+            shown.insert(format!("deleted account {id}"), line);
+        }
         for (id, entry) in &self.queue {
             let mut line =
                 format!("content {} at {} hold {}", entry.content, entry.queued_at, entry.hold);
@@ -147,6 +170,12 @@ impl Look<'_> {
             );
             self.shown.insert(format!("account {id}"), line);
             self.mailboxes(id)?;
+            self.deleted(id)?;
+        }
+        for grave in self.store.deleted_accounts(AccountId(0), usize::MAX)? {
+            let line =
+                format!("{} {} messages at {}", grave.address, grave.messages, grave.deleted_at.0);
+            self.shown.insert(format!("deleted account {}", grave.id), line);
         }
         Ok(())
     }
@@ -185,6 +214,30 @@ impl Look<'_> {
         if changes.highest_modseq != highest || changes.added != uids {
             let line = format!("{:?} but there are {uids}", changes.added);
             self.shown.insert(format!("mailbox {id} changes"), line);
+        }
+        Ok(())
+    }
+
+    fn deleted(&mut self, account: AccountId) -> Result<(), StoreError> {
+        let mut from = Some(0);
+        while let Some(first) = from {
+            let filter = DeletedFilter::default();
+            let page = self.store.deleted_messages(account, &filter, first, 1_000)?;
+            for deleted in page.messages {
+                let content = self.content(&deleted.blob);
+                let line = format!(
+                    "mailbox {} {:?} UID {} {} {:?} date {} content {content} at {}",
+                    deleted.mailbox,
+                    deleted.mailbox_name,
+                    deleted.uid,
+                    deleted.flags.system,
+                    deleted.flags.keywords,
+                    deleted.internal_date.0,
+                    deleted.deleted_at.0
+                );
+                self.shown.insert(format!("account {account} deleted {}", deleted.id), line);
+            }
+            from = page.next;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ fn is_name(name: &str) -> bool {
 }
 
 impl Mailbox {
-    fn add(&mut self, content: u64, marks: Marks, date: i64, modseq: u64) -> u32 {
+    pub(super) fn add(&mut self, content: u64, marks: Marks, date: i64, modseq: u64) -> u32 {
         let uid = self.uid_next;
         self.uid_next += 1;
         self.messages.insert(uid, Message { marks, modseq, content, date });
@@ -27,7 +27,7 @@ impl Mailbox {
 }
 
 impl Model {
-    fn mailbox(&mut self, id: u32) -> Result<&mut Mailbox, String> {
+    pub(super) fn mailbox(&mut self, id: u32) -> Result<&mut Mailbox, String> {
         self.mailboxes.get_mut(&id).ok_or_else(|| "NoSuchMailbox".to_owned())
     }
 
@@ -81,7 +81,12 @@ impl Model {
         Ok(format!("{id} {}", self.mailboxes[&id].uid_validity))
     }
 
-    fn find_or_create(&mut self, account: u32, name: &str, now: i64) -> Result<u32, String> {
+    pub(super) fn find_or_create(
+        &mut self,
+        account: u32,
+        name: &str,
+        now: i64,
+    ) -> Result<u32, String> {
         if !is_name(name) {
             return refuse("BadName");
         }
@@ -170,19 +175,22 @@ impl Model {
         Ok(format!("{rows:?} {modified:?}"))
     }
 
-    pub(super) fn expunge(&mut self, id: u32, uids: Option<&Uids>) -> Answer {
+    pub(super) fn expunge(&mut self, id: u32, uids: Option<&Uids>, now: i64) -> Answer {
         let mailbox = self.mailbox(id)?;
-        let mut gone = Vec::new();
+        let mut kept = Vec::new();
         mailbox.messages.retain(|uid, message| {
             let goes = message.marks.system & Flags::DELETED != 0
                 && uids.is_none_or(|uids| uids.contains(*uid));
             if goes {
-                gone.push(*uid);
+                kept.push((*uid, message.clone()));
             }
             !goes
         });
-        mailbox.modseq += u64::from(!gone.is_empty());
-        Ok(format!("{gone:?} {}", mailbox.modseq))
+        mailbox.modseq += u64::from(!kept.is_empty());
+        let gone: Vec<u32> = kept.iter().map(|(uid, _)| *uid).collect();
+        let answer = format!("{gone:?} {}", mailbox.modseq);
+        self.keep(id, kept, now);
+        Ok(answer)
     }
 
     pub(super) fn copy(&mut self, from: u32, uids: &Uids, to: u32, moves: bool) -> Answer {
@@ -204,7 +212,7 @@ impl Model {
         Ok(format!("{uid_validity} {source:?} {copies:?}"))
     }
 
-    pub(super) fn delete(&mut self, account: u32, name: &str) -> Answer {
+    pub(super) fn delete(&mut self, account: u32, name: &str, now: i64) -> Answer {
         if name == "INBOX" {
             return refuse("Misuse");
         }
@@ -213,6 +221,8 @@ impl Model {
         if self.mailboxes.values().any(|m| m.account == account && m.name.starts_with(&prefix)) {
             return refuse("HasChildren");
         }
+        let all = self.mailboxes[&id].messages.clone();
+        self.keep(id, all.into_iter().collect(), now);
         self.mailboxes.remove(&id);
         Ok("done".to_owned())
     }
