@@ -36,7 +36,7 @@ pub(crate) enum Call {
 impl Call {
     /// Whether the call can change what is found later. Only these are counted for the power: how often
     /// something is read may depend on threads.
-    fn changes(self) -> bool {
+    pub(crate) fn changes(self) -> bool {
         !matches!(self, Self::Open | Self::List | Self::Len | Self::Read)
     }
 }

@@ -9,7 +9,7 @@ use store::FlagOp;
 use crate::act::{Act, Delivery, Marks, Place, Settled, Uids};
 use crate::caller::{Gate, perform};
 use crate::content::Contents;
-use crate::disk::{Fault, Plan, Planned, SimDisk};
+use crate::disk::{Call, Fault, Plan, Planned, SimDisk};
 use crate::doubt::{Doubt, End};
 use crate::life::{check, has_failed, open};
 use crate::model::Model;
@@ -119,20 +119,30 @@ async fn work(disk: &SimDisk, contents: &Contents, clock: &Arc<Gate>) -> (Vec<(A
     (ended, has_failed)
 }
 
-/// One run with one fault, and what is there after it.
-async fn one(contents: &Contents, planned: Planned) -> Result<(), String> {
+/// How a run ends.
+#[derive(Clone, Copy, Debug)]
+enum After {
+    /// The store is closed and opened again.
+    Stop,
+    Kill,
+    PowerLoss,
+}
+
+/// One run on a disk with a plan, and what is there after it.
+async fn one(contents: &Contents, plan: Plan, seed: u64, after: After) -> Result<(), String> {
     let clock = Arc::new(Gate::new(NOW));
-    let mut disk = SimDisk::new(Path::new("/data"), Random::new(planned.at));
-    disk.plan(Plan { fault: Some(planned), ..Plan::default() });
+    let mut disk = SimDisk::new(Path::new("/data"), Random::new(seed));
+    disk.plan(plan);
     let (ended, has_failed) = work(&disk, contents, &clock).await;
     let goes_on = !matches!(ended.last(), Some((_, End::Unknown(_))));
-    if !goes_on && !has_failed && !planned.lasts {
+    let may_stop = plan.off_at.is_some() || plan.fault.is_some_and(|planned| planned.lasts);
+    if !goes_on && !has_failed && !may_stop {
         return Err(format!("it neither goes on nor says that it failed: {:?}", ended.last()));
     }
-    disk = match planned.at % 3 {
-        0 => disk.crash(),
-        1 => disk.kill(),
-        _ => disk,
+    disk = match after {
+        After::Stop => disk,
+        After::Kill => disk.kill(),
+        After::PowerLoss => disk.crash(),
     };
     disk.plan(Plan::default());
     let store = open(&disk, &clock).map_err(|e| format!("it cannot be opened: {e:?}"))?;
@@ -142,32 +152,57 @@ async fn one(contents: &Contents, planned: Planned) -> Result<(), String> {
     check(&disk)
 }
 
-/// Every position with a fault of this kind.
-fn every_position(fault: Fault) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let contents = Contents::new();
+/// The calls of the scenario on a good disk.
+fn calls(runtime: &tokio::runtime::Runtime, contents: &Contents) -> Vec<Call> {
     let disk = SimDisk::new(Path::new("/data"), Random::new(0));
     let clock = Arc::new(Gate::new(NOW));
-    let (ended, _) = runtime.block_on(Box::pin(work(&disk, &contents, &clock)));
+    let (ended, _) = runtime.block_on(Box::pin(work(&disk, contents, &clock)));
     for (act, end) in &ended {
         assert!(matches!(end, End::Acknowledged(_)), "{act:?} ended {end:?} on a good disk");
     }
     let calls = disk.calls();
-    assert!(calls.len() > 200, "only {} calls", calls.len());
+    assert!(calls.len() > 100, "only {} calls", calls.len());
+    calls
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+}
+
+/// Every position with a fault of this kind.
+fn every_position(fault: Fault) {
+    let (runtime, contents) = (runtime(), Contents::new());
     let mut runs = 0;
-    for (at, call) in (1..).zip(calls) {
+    for (at, call) in (1..).zip(calls(&runtime, &contents)) {
         if !fault.fits(call) {
             continue;
         }
         for lasts in [false, true] {
             let planned = Planned { fault, at, counts_changes: false, lasts };
-            if let Err(e) = runtime.block_on(Box::pin(one(&contents, planned))) {
-                panic!("{fault:?} at call {at} ({call:?}), lasting: {lasts}: {e}");
+            let plan = Plan { fault: Some(planned), ..Plan::default() };
+            let after = [After::Stop, After::Kill, After::PowerLoss][runs % 3];
+            if let Err(e) = runtime.block_on(Box::pin(one(&contents, plan, at, after))) {
+                panic!("{fault:?} at call {at} ({call:?}), lasting: {lasts}, {after:?}: {e}");
             }
             runs += 1;
         }
     }
     println!("{fault:?}: {runs} runs");
+}
+
+#[test]
+fn the_power_may_go_at_every_call() {
+    let (runtime, contents) = (runtime(), Contents::new());
+    let changes = calls(&runtime, &contents).into_iter().filter(|call| call.changes());
+    for (at, call) in (1..).zip(changes) {
+        let plan = Plan { off_at: Some(at), ..Plan::default() };
+        for (seed, after) in [(1, After::PowerLoss), (2, After::Kill)] {
+            let seed = at << 2 | seed;
+            if let Err(e) = runtime.block_on(Box::pin(one(&contents, plan, seed, after))) {
+                panic!("{after:?} at change {at} ({call:?}): {e}");
+            }
+        }
+    }
 }
 
 #[test]
