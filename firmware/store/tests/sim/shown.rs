@@ -84,6 +84,19 @@ impl Model {
             );
             shown.insert(format!("mailbox {id}"), line);
         }
+        self.show_deleted(&mut shown);
+        for (id, entry) in &self.queue {
+            let mut line =
+                format!("content {} at {} hold {}", entry.content, entry.queued_at, entry.hold);
+            for r in &entry.recipients {
+                let _infallible = write!(line, " {} {} {}", r.address, r.state, r.next_attempt_at);
+            }
+            shown.insert(format!("queue {id}"), line);
+        }
+        shown
+    }
+
+    fn show_deleted(&self, shown: &mut Shown) {
         for (id, deleted) in &self.deleted {
             if !self.accounts.contains_key(&deleted.account) {
                 continue;
@@ -107,15 +120,6 @@ impl Model {
             let line = format!("{} {messages} messages at {}", grave.account.address, grave.at);
             shown.insert(format!("deleted account {id}"), line);
         }
-        for (id, entry) in &self.queue {
-            let mut line =
-                format!("content {} at {} hold {}", entry.content, entry.queued_at, entry.hold);
-            for r in &entry.recipients {
-                let _infallible = write!(line, " {} {} {}", r.address, r.state, r.next_attempt_at);
-            }
-            shown.insert(format!("queue {id}"), line);
-        }
-        shown
     }
 }
 

@@ -189,7 +189,7 @@ impl Model {
         mailbox.modseq += u64::from(!kept.is_empty());
         let gone: Vec<u32> = kept.iter().map(|(uid, _)| *uid).collect();
         let answer = format!("{gone:?} {}", mailbox.modseq);
-        self.keep(id, kept, now);
+        self.keep(id, &kept, now);
         Ok(answer)
     }
 
@@ -221,8 +221,8 @@ impl Model {
         if self.mailboxes.values().any(|m| m.account == account && m.name.starts_with(&prefix)) {
             return refuse("HasChildren");
         }
-        let all = self.mailboxes[&id].messages.clone();
-        self.keep(id, all.into_iter().collect(), now);
+        let all: Vec<_> = self.mailboxes[&id].messages.clone().into_iter().collect();
+        self.keep(id, &all, now);
         self.mailboxes.remove(&id);
         Ok("done".to_owned())
     }

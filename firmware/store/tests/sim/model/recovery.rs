@@ -13,7 +13,7 @@ const STEP: usize = 1024;
 
 impl Model {
     /// Keeps messages that leave a mailbox.
-    pub(super) fn keep(&mut self, id: u32, gone: Vec<(u32, Message)>, at: i64) {
+    pub(super) fn keep(&mut self, id: u32, gone: &[(u32, Message)], at: i64) {
         let (account, name) = (self.mailboxes[&id].account, self.mailboxes[&id].name.clone());
         for block in gone.chunks(BLOCK) {
             for (slot, (uid, message)) in (0..).zip(block) {
