@@ -19,7 +19,7 @@
 //! - `directory`: entries, DNs, the index of addresses, accounts, domains, aliases, resolution.
 //! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: the trait under everything,
 //!   the real disk, folders, lock, space.
-//! - `search_index`: signatures of messages, a cache beside the index.
+//! - `reading`: many messages in a row. `search_index`: signatures of messages, a cache beside the index.
 //! - `check`: the walk over everything.
 //!
 //! `FORMAT.md` describes the bytes on disk and what is assumed of the disk.
@@ -36,6 +36,7 @@ mod mail;
 mod mailbox;
 mod meta;
 mod queue;
+mod reading;
 mod recovery;
 mod search_index;
 mod segment;
@@ -62,6 +63,7 @@ pub use mail::{
 };
 pub use mailbox::keywords::KEYWORDS_MAX;
 pub use queue::is_due;
+pub use reading::Reading;
 pub use recovery::{
     DeletedAccount, DeletedFilter, DeletedMessage, DeletedPage, DeletedSum, RETENTION_DAYS_DEFAULT,
     RETENTION_DAYS_MAX, Restored,

@@ -87,3 +87,29 @@ pub(crate) fn structure(view: &impl View, id: BlobId) -> Result<message::Structu
     postcard::from_bytes(packed)
         .map_err(|e| StoreError::Damaged(format!("structure of content {id}: {e}")))
 }
+
+/// The first fields of a structure; postcard needs no more of the row than is read.
+pub(crate) fn mail_header(view: &impl View, id: BlobId) -> Result<message::MailHeader, StoreError> {
+    let row = row(view, id)?;
+    let [.., packed] = fields(&row)?;
+    let first: Result<((u64, u32, message::MailHeader), _), _> = postcard::take_from_bytes(packed);
+    first
+        .map(|((_, _, header), _)| header)
+        .map_err(|e| StoreError::Damaged(format!("structure of content {id}: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+
+    #[test]
+    fn the_header_is_the_structures() {
+        let mut scanner = message::Scanner::new();
+        scanner.feed(b"From: a@b\r\nSubject: x\r\nReferences: <a@b> <c@d>\r\n\r\nbody\r\n");
+        let structure = scanner.finish();
+        let packed = postcard::to_allocvec(&structure).unwrap();
+        let ((size, received, header), _): ((u64, u32, message::MailHeader), _) =
+            postcard::take_from_bytes(&packed).unwrap();
+        assert_eq!((size, received), (structure.size, structure.received));
+        assert_eq!(header, structure.header);
+    }
+}

@@ -42,10 +42,11 @@ fn collect_slice(
     into: &mut impl Collect,
 ) -> Result<Option<Uid>, Stop> {
     let mut stop = None;
-    let next = for_rows(store, mailbox, uids, from, AT_ONCE, slice, &mut |row| {
+    let mut reading = store.reading().map_err(Stop::Store)?;
+    let next = for_rows(&mut reading, mailbox, uids, from, AT_ONCE, slice, &mut |reading, row| {
         let mail = if into.wants_mail() {
             // One message that cannot be read is not the end of the others.
-            store.structure(&row.blob).map(|structure| structure.header).unwrap_or_else(|err| {
+            reading.mail_header(row.blob).unwrap_or_else(|err| {
                 tracing::error!(uid = %row.uid, %err, "a message cannot be sorted");
                 MailHeader::default()
             })

@@ -4,11 +4,12 @@
 //! One frame of the store and one piece of decoded text are in memory. Parts that are no text are passed
 //! over unread.
 
+use base::BlobId;
 use message::{Part, PartKind, Structure, header_fields};
-use store::{READ_MAX, Row, Store, StoreError};
+use store::{READ_MAX, Reading, Row, StoreError};
 
 use super::decode::{Charset, Transfer};
-use super::words::field_text;
+use super::words::decode_words;
 
 /// How much of a header is looked at; the scanner keeps no more either.
 const HEADER_MAX: u64 = 1024 * 1024;
@@ -33,28 +34,23 @@ pub(crate) trait Sink {
 /// Reads the bytes of one message, each frame of the store once.
 #[derive(Debug)]
 pub(crate) struct Bytes<'a> {
-    store: &'a Store,
-    row: &'a Row,
-    frame_at: u64,
-    frame: Vec<u8>,
+    reading: &'a mut Reading,
+    blob: BlobId,
 }
 
 impl<'a> Bytes<'a> {
-    pub(crate) fn new(store: &'a Store, row: &'a Row) -> Self {
-        Self { store, row, frame_at: 0, frame: Vec::new() }
+    pub(crate) fn new(reading: &'a mut Reading, row: &Row) -> Self {
+        Self { reading, blob: row.blob }
     }
 
     /// The bytes from `at` to `end`, or to the end of the frame; empty where the message ends.
     fn piece(&mut self, at: u64, end: u64) -> Result<&[u8], StoreError> {
-        let frame_at = at - at % READ_MAX as u64;
-        if frame_at != self.frame_at || self.frame.is_empty() {
-            self.frame = self.store.read(&self.row.blob, frame_at, READ_MAX)?;
-            self.frame_at = frame_at;
-        }
-        let from = usize::try_from(at - frame_at).unwrap_or(usize::MAX);
-        let to = usize::try_from(end.saturating_sub(frame_at)).unwrap_or(usize::MAX);
-        let to = to.min(self.frame.len());
-        Ok(self.frame.get(from..to).unwrap_or_default())
+        let (number, begin) = (at / READ_MAX as u64, at % READ_MAX as u64);
+        let frame = self.reading.frame(self.blob, number)?;
+        let from = usize::try_from(begin).unwrap_or(usize::MAX);
+        let len = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
+        let to = from.saturating_add(len).min(frame.len());
+        Ok(frame.get(from..to).unwrap_or_default())
     }
 
     /// The header of a part.
@@ -89,9 +85,12 @@ impl<'a> Bytes<'a> {
         place: Place,
         sink: &mut impl Sink,
     ) -> Result<bool, StoreError> {
+        let mut text = String::new();
         for field in header_fields(&self.header(part)?) {
-            let name = String::from_utf8_lossy(field.name);
-            let text = format!("{name}: {}", field_text(&field));
+            text.clear();
+            text.push_str(&String::from_utf8_lossy(field.name));
+            text.push_str(": ");
+            text.push_str(&decode_words(&field.text()));
             if !sink.piece(place, &text) {
                 return Ok(false);
             }

@@ -91,7 +91,7 @@ pub(crate) fn display_text(addresses: &[Addr]) -> Vec<u8> {
     let text = name.unwrap_or_else(|| {
         let mailbox = addr.mailbox.as_deref().unwrap_or_default();
         match &addr.host {
-            Some(host) => format!("{mailbox}@{host}"),
+            Some(host) => format!("{mailbox}@{host}").into(),
             None => decode_words(mailbox),
         }
     });

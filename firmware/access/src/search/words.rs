@@ -1,24 +1,26 @@
 //! Header text as people read it: RFC 2047 words decoded, addresses written out.
 
+use std::borrow::Cow;
+
 use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
 use message::{Addr, Field};
 
 /// Decodes the RFC 2047 words of unfolded header text. Words that cannot be decoded stay as they are.
-pub(crate) fn decode_words(text: &str) -> String {
-    if !text.contains("=?") {
-        return text.to_owned();
+pub(crate) fn decode_words(text: &str) -> Cow<'_, str> {
+    if memchr::memmem::find(text.as_bytes(), b"=?").is_none() {
+        return Cow::Borrowed(text);
     }
     let line = format!("{text}\n");
     match MessageStream::new(line.as_bytes()).parse_unstructured() {
-        HeaderValue::Text(text) => text.into_owned(),
-        _ => String::new(),
+        HeaderValue::Text(text) => Cow::Owned(text.into_owned()),
+        _ => Cow::Borrowed(""),
     }
 }
 
 /// A field's value, unfolded and decoded.
 pub(crate) fn field_text(field: &Field<'_>) -> String {
-    decode_words(&field.text())
+    decode_words(&field.text()).into_owned()
 }
 
 /// Addresses as one reads them: `Jörg <j@x.test>, b@x.test`; a group is its name and a colon.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use base::BlobHash;
+use zstd::bulk::Decompressor;
 
 use super::{FRAME_BYTES, Header, RECORD_HEADER_BYTES, path_of};
 use crate::codec::In;
@@ -31,6 +32,11 @@ pub(crate) struct Place {
 impl Place {
     fn frames(&self) -> u64 {
         self.size.div_ceil(FRAME_BYTES as u64)
+    }
+    /// Plain bytes of a frame.
+    fn frame_len(&self, number: u64) -> usize {
+        let begin = number.saturating_mul(FRAME_BYTES as u64);
+        usize::try_from(self.size.saturating_sub(begin)).unwrap_or(usize::MAX).min(FRAME_BYTES)
     }
     /// Where the record ends.
     pub(crate) fn end(&self) -> u64 {
@@ -113,6 +119,40 @@ impl Segments {
         Ok(out)
     }
 
+    /// One frame into buffers that the caller keeps.
+    pub(crate) fn read_frame(
+        &self,
+        place: &Place,
+        number: u64,
+        decompressor: &mut Decompressor<'_>,
+        packed: &mut Vec<u8>,
+        plain: &mut Vec<u8>,
+    ) -> Result<(), StoreError> {
+        plain.clear();
+        if number >= place.frames() {
+            return Ok(());
+        }
+        let file = self.file(place.segment)?;
+        let mut at = place.offset + u64::from(place.table_at) + 4 * place.frames();
+        let mut length = u32::try_from(place.data_len).unwrap_or(u32::MAX);
+        if place.frames() > 1 {
+            for (n, own) in (0u64..).zip(frame_lengths(&*file, place)?) {
+                if n == number {
+                    length = own;
+                    break;
+                }
+                at += u64::from(own);
+            }
+        }
+        check_length(length)?;
+        packed.resize(length as usize, 0);
+        read_at(&*file, packed, at)?;
+        let expected = place.frame_len(number);
+        plain.reserve(expected);
+        let made = decompressor.decompress_to_buffer(packed, plain);
+        if made.is_ok_and(|made| made == expected) { Ok(()) } else { Err(damaged(place, number)) }
+    }
+
     /// Reads all of a content and its record's head; says whether they are what was written.
     pub(crate) fn verify(&self, place: &Place, hash: &BlobHash) -> Result<(), StoreError> {
         let file = self.file(place.segment)?;
@@ -182,21 +222,23 @@ fn frame(
     place: &Place,
     n: u64,
 ) -> Result<Vec<u8>, StoreError> {
-    // zstd never makes more than this of a frame's plain bytes.
+    check_length(length)?;
+    let mut packed = vec![0; length as usize];
+    read_at(file, &mut packed, at)?;
+    let expected = place.frame_len(n);
+    // The frame's own checksum is verified here.
+    let plain = zstd::bulk::decompress(&packed, expected).map_err(|_| damaged(place, n))?;
+    if plain.len() == expected { Ok(plain) } else { Err(damaged(place, n)) }
+}
+
+/// zstd never makes more than this of a frame's plain bytes.
+fn check_length(length: u32) -> Result<(), StoreError> {
     if length as usize > zstd::zstd_safe::compress_bound(FRAME_BYTES) {
         return Err(StoreError::Damaged("impossible frame length".to_owned()));
     }
-    let mut packed = vec![0; length as usize];
-    read_at(file, &mut packed, at)?;
-    let begin = n * FRAME_BYTES as u64;
-    let expected = usize::try_from(place.size - begin).unwrap_or(usize::MAX).min(FRAME_BYTES);
-    let damaged = || {
-        StoreError::Damaged(format!(
-            "frame {n} of the record at {}:{}",
-            place.segment, place.offset
-        ))
-    };
-    // The frame's own checksum is verified here.
-    let plain = zstd::bulk::decompress(&packed, expected).map_err(|_| damaged())?;
-    if plain.len() == expected { Ok(plain) } else { Err(damaged()) }
+    Ok(())
+}
+
+fn damaged(place: &Place, n: u64) -> StoreError {
+    StoreError::Damaged(format!("frame {n} of the record at {}:{}", place.segment, place.offset))
 }

@@ -2,8 +2,8 @@
 
 use std::cell::OnceCell;
 
-use message::{MailHeader, Structure, header_fields};
-use store::{Row, Store, StoreError};
+use message::{MailHeader, header_fields};
+use store::{Reading, Row, StoreError};
 
 use super::test::{Cost, Facts, Test};
 use crate::imap::parse::{EnvelopeField, HeaderName};
@@ -122,21 +122,29 @@ impl Sink for Looking<'_> {
 /// Asks a test of message after message; buffers stay.
 #[derive(Debug)]
 pub(super) struct Asker<'a> {
-    store: &'a Store,
     test: &'a Test,
     needles: &'a Needles,
     cost: Cost,
+    wants_mail: bool,
+    wants_header: bool,
     window: Window,
 }
 
 impl<'a> Asker<'a> {
-    pub(super) fn new(store: &'a Store, test: &'a Test, needles: &'a Needles) -> Self {
-        Self { store, test, needles, cost: test.cost(), window: Window::default() }
+    pub(super) fn new(test: &'a Test, needles: &'a Needles) -> Self {
+        Self {
+            test,
+            needles,
+            cost: test.cost(),
+            wants_mail: test.needs(Cost::Mail),
+            wants_header: test.needs(Cost::Header),
+            window: Window::default(),
+        }
     }
 
     /// True if the message passes. One that cannot be read matches nothing that needs its content.
-    pub(super) fn passes(&mut self, row: &Row) -> bool {
-        match self.ask(row) {
+    pub(super) fn passes(&mut self, reading: &mut Reading, row: &Row) -> bool {
+        match self.ask(reading, row) {
             Ok(passes) => passes,
             Err(err) => {
                 tracing::error!(uid = %row.uid, %err, "a message cannot be searched");
@@ -145,30 +153,35 @@ impl<'a> Asker<'a> {
         }
     }
 
-    fn ask(&mut self, row: &Row) -> Result<bool, StoreError> {
+    fn ask(&mut self, reading: &mut Reading, row: &Row) -> Result<bool, StoreError> {
         let mut facts = Facts { row, mail: None, fields: None, hits: None };
         if let Some(passes) = self.test.ask(facts) {
             return Ok(passes);
         }
-        let Structure { header, root, size, received } = self.store.structure(&row.blob)?;
-        let mail = Mail::new(header);
-        facts.mail = Some(&mail);
-        if let Some(passes) = self.test.ask(facts) {
-            return Ok(passes);
+        let mail;
+        if self.wants_mail {
+            mail = Mail::new(reading.mail_header(row.blob)?);
+            facts.mail = Some(&mail);
+            if let Some(passes) = self.test.ask(facts) {
+                return Ok(passes);
+            }
         }
         if self.cost < Cost::Header {
             return Ok(false);
         }
-        let mut bytes = Bytes::new(self.store, row);
-        let fields = Fields::new(bytes.header(&root)?);
-        facts.fields = Some(&fields);
-        if let Some(passes) = self.test.ask(facts) {
-            return Ok(passes);
+        let structure = reading.structure(row.blob)?;
+        let mut bytes = Bytes::new(reading, row);
+        let fields;
+        if self.wants_header {
+            fields = Fields::new(bytes.header(&structure.root)?);
+            facts.fields = Some(&fields);
+            if let Some(passes) = self.test.ask(facts) {
+                return Ok(passes);
+            }
         }
         if self.cost < Cost::Content {
             return Ok(false);
         }
-        let structure = Structure { size, received, header: MailHeader::default(), root };
         let is_decided = |hits: &Hits| self.test.ask(Facts { hits: Some(hits), ..facts }).is_some();
         self.window.end();
         let mut looking = Looking {

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use base::{MailboxId, Uid, UidRanges};
 use session::Shutdown;
-use store::{Row, SearchIndexState, SearchSignatures, Store, StoreError};
+use store::{Reading, Row, SearchIndexState, SearchSignatures, Store, StoreError};
 use tokio::sync::Semaphore;
 
 use super::run::{Job, for_rows};
@@ -154,8 +154,8 @@ struct Build {
 }
 
 impl Build {
-    fn take(&mut self, row: &Row) {
-        match trigrams_of(&self.store, row, &mut self.collector) {
+    fn take(&mut self, reading: &mut Reading, row: &Row) {
+        match trigrams_of(reading, row, &mut self.collector) {
             Ok(trigrams) => self.signatures.add(row.uid, &trigrams),
             Err(err) => {
                 tracing::warn!(uid = %row.uid, %err, "a message cannot be indexed");
@@ -167,9 +167,12 @@ impl Build {
 
     /// One slice; where to go on.
     fn slice(&mut self, from: Uid, time: &Slice) -> Result<Option<Uid>, StoreError> {
-        let (store, view) = (self.store.clone(), std::mem::take(&mut self.view));
-        let next =
-            for_rows(&store, self.mailbox, &view, from, AT_ONCE, time, &mut |row| self.take(row));
+        let store = self.store.clone();
+        let mut reading = store.reading()?;
+        let view = std::mem::take(&mut self.view);
+        let mailbox = self.mailbox;
+        let take = &mut |reading: &mut Reading, row: &Row| self.take(reading, row);
+        let next = for_rows(&mut reading, mailbox, &view, from, AT_ONCE, time, take);
         self.view = view;
         let next = next?;
         if next.is_none() || self.signatures.is_full() {
@@ -226,12 +229,12 @@ async fn build(
 
 /// The trigrams of all that a search may ask of a message.
 fn trigrams_of(
-    store: &Store,
+    reading: &mut Reading,
     row: &Row,
     collector: &mut Collector,
 ) -> Result<Vec<u32>, StoreError> {
-    let structure = store.structure(&row.blob)?;
-    Bytes::new(store, row).texts(&structure, collector)?;
+    let structure = reading.structure(row.blob)?;
+    Bytes::new(reading, row).texts(&structure, collector)?;
     // FROM and its like look into addresses as they are written out.
     let mail = &structure.header;
     for list in [&mail.from, &mail.to, &mail.cc, &mail.bcc] {

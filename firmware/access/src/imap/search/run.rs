@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::{MailboxId, ModSeq, Uid, UidRanges};
-use store::{Store, StoreError};
+use store::{Reading, Row, Store, StoreError};
 
 use super::candidate::Asker;
 use super::index;
@@ -59,21 +59,21 @@ impl From<Broken> for Fail {
 /// Calls `visit` with the rows of `ranges` from UID `from` on until the slice is over; gives the UID where
 /// to go on.
 pub(crate) fn for_rows(
-    store: &Store,
+    reading: &mut Reading,
     mailbox: MailboxId,
     ranges: &UidRanges,
     from: Uid,
     at_once: usize,
     slice: &Slice,
-    visit: &mut dyn FnMut(&store::Row),
+    visit: &mut dyn FnMut(&mut Reading, &Row),
 ) -> Result<Option<Uid>, StoreError> {
     let first = ranges.ranges().partition_point(|range| range.1 < from.0);
     for &(low, high) in ranges.ranges().get(first..).unwrap_or_default() {
         let mut low = low.max(from.0);
         loop {
-            let rows = store.rows(mailbox, Uid(low), Uid(high), at_once)?;
+            let rows = reading.rows(mailbox, Uid(low), Uid(high), at_once)?;
             for row in &rows {
-                visit(row);
+                visit(reading, row);
                 if slice.is_over() {
                     return Ok(Some(Uid(row.uid.0.saturating_add(1))));
                 }
@@ -102,13 +102,15 @@ fn slice(
     slice: &Slice,
 ) -> Result<(Passed, Option<Uid>), StoreError> {
     let mut passed = Vec::new();
-    let mut asker = Asker::new(&job.store, &job.test, &job.needles);
+    let mut reading = job.store.reading()?;
+    let mut asker = Asker::new(&job.test, &job.needles);
     let at_once = rows_at_once(job.test.cost());
-    let next = for_rows(&job.store, job.mailbox, among, from, at_once, slice, &mut |row| {
-        if asker.passes(row) {
-            passed.push((row.uid, row.modseq));
-        }
-    })?;
+    let next =
+        for_rows(&mut reading, job.mailbox, among, from, at_once, slice, &mut |reading, row| {
+            if asker.passes(reading, row) {
+                passed.push((row.uid, row.modseq));
+            }
+        })?;
     Ok((passed, next))
 }
 

@@ -109,6 +109,16 @@ impl Test {
         }
     }
 
+    /// True if a part of the test is decided by just this much of a message.
+    pub(super) fn needs(&self, cost: Cost) -> bool {
+        match self {
+            Self::Not(test) => test.needs(cost),
+            Self::Or(one, other) => one.needs(cost) || other.needs(cost),
+            Self::And(tests) => tests.iter().any(|test| test.needs(cost)),
+            test => test.cost() == cost,
+        }
+    }
+
     /// Only messages among these can match.
     pub(super) fn narrow(&self, among: UidRanges) -> UidRanges {
         match self {
