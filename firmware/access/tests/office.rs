@@ -238,3 +238,108 @@ fn many_messages_are_told_in_order() {
     );
     office.check();
 }
+
+/// The client's side of COMPRESS.
+struct Squeezed {
+    tcp: TcpStream,
+    deflate: flate2::Compress,
+    inflate: flate2::Decompress,
+    unread: Vec<u8>,
+}
+
+impl Squeezed {
+    fn send(&mut self, text: &[u8]) {
+        let mut out = Vec::with_capacity(text.len() + 1024);
+        let sync = flate2::FlushCompress::Sync;
+        self.deflate.compress_vec(text, &mut out, sync).unwrap();
+        std::io::Write::write_all(&mut self.tcp, &out).unwrap();
+    }
+
+    /// The next line; `None` at the end.
+    fn line(&mut self) -> Option<String> {
+        loop {
+            if let Some(at) = self.unread.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.unread.drain(..=at).collect();
+                return Some(String::from_utf8_lossy(&line).trim_end().to_owned());
+            }
+            let mut came = [0; 4096];
+            let count = std::io::Read::read(&mut self.tcp, &mut came).unwrap_or(0);
+            if count == 0 {
+                return None;
+            }
+            let (mut used, mut plain) = (0, vec![0; 64 * 1024]);
+            while used < count {
+                let (read, made) = (self.inflate.total_in(), self.inflate.total_out());
+                let none = flate2::FlushDecompress::None;
+                self.inflate.decompress(&came[used..count], &mut plain, none).unwrap();
+                used += usize::try_from(self.inflate.total_in() - read).unwrap();
+                let made = usize::try_from(self.inflate.total_out() - made).unwrap();
+                self.unread.extend_from_slice(&plain[..made]);
+            }
+        }
+    }
+
+    fn until(&mut self, start: &str) -> String {
+        loop {
+            let line = self.line().expect("the server is there");
+            if line.starts_with(start) {
+                return line;
+            }
+        }
+    }
+}
+
+/// RFC 4978: after the OK all is compressed, both ways; IDLE too; a bomb is bounded as a line is.
+#[test]
+fn compressed_sessions_talk_as_others() {
+    let office = Office::start(&[("anna", None)]);
+    let start = || {
+        let mut tcp = TcpStream::connect(office.ports[&143]).unwrap();
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut plain = Client::new(Box::new(tcp.try_clone().unwrap()));
+        plain.read_line().unwrap().unwrap();
+        plain.imap("LOGIN anna@office.test secret-anna").unwrap();
+        // The command behind is compressed already: RFC 4978 §3 lets a client not wait for long.
+        std::io::Write::write_all(&mut tcp, b"z COMPRESS DEFLATE\r\n").unwrap();
+        assert_eq!(plain.read_line().unwrap().unwrap(), "z OK DEFLATE active");
+        Squeezed {
+            tcp,
+            deflate: flate2::Compress::new(flate2::Compression::default(), false),
+            inflate: flate2::Decompress::new(false),
+            unread: Vec::new(),
+        }
+    };
+    let mut client = start();
+    client.send(b"a1 COMPRESS DEFLATE\r\n");
+    assert!(client.until("a1 ").starts_with("a1 NO [COMPRESSIONACTIVE] "));
+    client.send(b"a2 CAPABILITY\r\n");
+    assert!(!client.until("* CAPABILITY ").contains("COMPRESS"));
+    let mut message = b"Subject: squeezed\r\n\r\n".to_vec();
+    for n in 0..20_000 {
+        message.extend_from_slice(format!("line {}\r\n", n * n).as_bytes());
+    }
+    client.send(format!("a3 APPEND INBOX {{{}+}}\r\n", message.len()).as_bytes());
+    client.send(&message);
+    client.send(b"\r\na4 SELECT INBOX\r\na5 UID FETCH 1 BODY.PEEK[]\r\n");
+    assert!(client.until("a3 ").starts_with("a3 OK [APPENDUID "));
+    assert!(client.until("a4 ").starts_with("a4 OK"));
+    assert_eq!(client.until("* 1 FETCH"), format!("* 1 FETCH (UID 1 BODY[] {{{}}}", message.len()));
+    for line in String::from_utf8(message).unwrap().lines() {
+        assert_eq!(client.line().unwrap(), line);
+    }
+    assert!(client.until("a5 ").starts_with("a5 OK"));
+    client.send(b"a6 IDLE\r\n");
+    client.until("+ idling");
+    let mut other = office.client("anna");
+    other.send_raw(b"x APPEND INBOX {14+}\r\nSubject: a\r\n\r\n\r\n").unwrap();
+    assert!(reply(&mut other, "x")[0].starts_with("x OK"));
+    client.until("* 2 EXISTS");
+    client.send(b"DONE\r\n");
+    assert!(client.until("a6 ").starts_with("a6 OK"));
+
+    let mut bomb = start();
+    bomb.send(&vec![b'a'; 64 << 20]);
+    assert!(bomb.until("* BYE").contains("does not end"));
+    assert_eq!(bomb.line(), None);
+    office.check();
+}

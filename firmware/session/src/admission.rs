@@ -23,6 +23,7 @@ struct Shared {
     per_address_max: u32,
     per_account_max: u32,
     messages_max: u32,
+    compressing_max: u32,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +34,7 @@ struct Counts {
     by_account: BTreeMap<AccountId, u32>,
     /// What ends an account's connections.
     revoked: BTreeMap<AccountId, CancellationToken>,
+    compressing: u32,
     messages: u32,
     messages_by_place: BTreeMap<IpAddr, u32>,
 }
@@ -73,6 +75,18 @@ impl Drop for Transit {
     }
 }
 
+/// A connection that compresses; gives its place back when dropped.
+#[derive(Debug)]
+pub struct Compressing {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Compressing {
+    fn drop(&mut self) {
+        self.shared.counts().compressing -= 1;
+    }
+}
+
 /// One host can have all of an IPv6 /64, and so can an office: it is counted beside the address.
 fn wider(address: IpAddr) -> Option<IpAddr> {
     let is_v6 = matches!(address.to_canonical(), IpAddr::V6(v6) if !v6.is_loopback());
@@ -107,6 +121,8 @@ impl Admission {
                 per_account_max: budget.connections_per_account_max,
                 // A message in transit may hold 1.3 MB: a header section and a piece of its body.
                 messages_max: (budget.connections_max / 64).max(16),
+                // A connection that compresses holds 45 KB for its window.
+                compressing_max: (budget.connections_max / 8).max(32),
             }),
         }
     }
@@ -151,6 +167,18 @@ impl Admission {
         *counts.messages_by_place.entry(place).or_default() += 1;
         drop(counts);
         Some(Transit { shared: self.shared.clone(), place })
+    }
+
+    /// A place for a connection that compresses; `None` when there are enough.
+    #[must_use]
+    pub fn begin_compression(&self) -> Option<Compressing> {
+        let mut counts = self.shared.counts();
+        if counts.compressing >= self.shared.compressing_max {
+            return None;
+        }
+        counts.compressing += 1;
+        drop(counts);
+        Some(Compressing { shared: self.shared.clone() })
     }
 
     /// Ends all connections of `account`: it was disabled, or has another password.

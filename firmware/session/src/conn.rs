@@ -17,7 +17,8 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::accept::{HANDSHAKE_TIMEOUT, end};
-use crate::admission::Permit;
+use crate::admission::{Compressing, Permit};
+use crate::deflate::Deflated;
 use crate::stream::Stream;
 use crate::{Context, trace};
 
@@ -184,6 +185,29 @@ impl Conn {
             return None;
         }
         tls.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b"")).ok()
+    }
+
+    /// True once both sides compress.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        matches!(self.stream, Stream::Deflated(_))
+    }
+
+    /// A place among the connections that compress, each of which holds a window; `None` when they are all
+    /// taken.
+    #[must_use]
+    pub fn reserve_compression(&self) -> Option<Compressing> {
+        self.ctx.admission.begin_compression()
+    }
+
+    /// Compresses from here on, both ways (RFC 4978 §3); what came already counts as compressed. Nothing may
+    /// wait to be sent.
+    pub fn start_compression(&mut self, place: Compressing) {
+        let came = self.buffered().to_vec();
+        self.input = Vec::new();
+        self.used = 0;
+        let inner = std::mem::replace(&mut self.stream, Stream::Gone);
+        self.stream = Stream::Deflated(Box::new(Deflated::new(inner, came, place)));
     }
 
     /// Limits each following wait, for the client's bytes or for the client to take ours.

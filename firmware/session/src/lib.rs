@@ -11,6 +11,7 @@ mod admission;
 mod auth;
 mod conn;
 mod context;
+mod deflate;
 pub mod sasl;
 mod stream;
 mod throttle;
@@ -18,7 +19,7 @@ mod tls;
 pub mod trace;
 
 pub use accept::{Service, serve};
-pub use admission::{Admission, Transit, Usage};
+pub use admission::{Admission, Compressing, Transit, Usage};
 pub use auth::{Auth, LoginError};
 pub use conn::{Conn, ConnError, Line};
 pub use context::Context;

@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use crate::deflate::Deflated;
+
 /// A client's stream. TLS states are boxed: they are large and a plain session should not pay for them.
 #[derive(Debug)]
 pub(crate) enum Stream {
@@ -15,6 +17,8 @@ pub(crate) enum Stream {
     Tls(Box<TlsStream<TcpStream>>),
     Memory(DuplexStream),
     MemoryTls(Box<TlsStream<DuplexStream>>),
+    /// RFC 4978, over one of the others.
+    Deflated(Box<Deflated>),
     /// Between plain and TLS, and after a failed handshake: every use is an error.
     Gone,
 }
@@ -24,6 +28,7 @@ impl Stream {
         match self {
             Self::Tls(stream) => Some(stream.get_ref().1),
             Self::MemoryTls(stream) => Some(stream.get_ref().1),
+            Self::Deflated(stream) => stream.inner().tls(),
             _ => None,
         }
     }
@@ -36,6 +41,7 @@ macro_rules! each {
             Stream::Tls($stream) => $call,
             Stream::Memory($stream) => $call,
             Stream::MemoryTls($stream) => $call,
+            Stream::Deflated($stream) => $call,
             Stream::Gone => $gone,
         }
     };

@@ -9,13 +9,12 @@ use base::{Timestamp, Uid};
 use session::{Line, Transit};
 use store::{Flags, Mailbox, NewMessage, Staging, StoreError};
 
-use super::names;
 use super::parse::{
     self, AppendGrammar, AppendHead, AppendKind, AppendPiece, Bad, InternalDate, LiteralMark,
     literal_mark,
 };
 use super::receive::PendingAppend;
-use super::reply::{Answer, Fail, Outcome, bad_name, no, try_create};
+use super::reply::{Answer, Fail, Outcome, no, try_create};
 use super::session::Session;
 
 /// What may stand between two literals, and in a URL that is one.
@@ -129,7 +128,7 @@ impl Session {
                 Some((selected.mailbox, row.uid, row.size))
             }
         };
-        let name = names::decode(&head.mailbox).ok_or_else(bad_name)?;
+        let name = self.name(&head.mailbox)?;
         let mailbox = self.store().mailbox_by_name(account, &name)?.ok_or_else(try_create)?;
         if self.store().disk_is_low() {
             return Err(StoreError::DiskFull.into());

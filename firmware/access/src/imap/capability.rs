@@ -4,7 +4,7 @@ use super::session::Session;
 
 /// Told before and after login. IDLE and ID stand here too: Outlook looks for them before it logs in
 /// and polls if they are not there.
-const ALWAYS: &str = "IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE";
+const ALWAYS: &str = "IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE";
 
 /// Told after login.
 const LOGGED_IN: &str = "NAMESPACE UIDPLUS MOVE SPECIAL-USE CREATE-SPECIAL-USE CHILDREN UNSELECT \
@@ -17,7 +17,8 @@ pub(super) fn list(of: &Session) -> String {
     let conn = &of.conn;
     if of.account.is_some() {
         let limit = conn.ctx().budget.message_bytes_max;
-        return format!("{ALWAYS} {LOGGED_IN} APPENDLIMIT={limit}");
+        let compress = if conn.is_compressed() { "" } else { " COMPRESS=DEFLATE" };
+        return format!("{ALWAYS} {LOGGED_IN} UTF8=ACCEPT APPENDLIMIT={limit}{compress}");
     }
     let mut words = ALWAYS.to_owned();
     if !conn.is_tls() {

@@ -3,9 +3,8 @@
 use base::UidRanges;
 use store::{Copied, StoreError};
 
-use super::names;
 use super::parse::{Numbers, SequenceSet};
-use super::reply::{Answer, Fail, Outcome, bad_name, ok, try_create};
+use super::reply::{Answer, Fail, Outcome, ok, try_create};
 use super::session::Session;
 
 /// `COPYUID uidvalidity from to`; both sets ascend, so that the n-th UIDs belong together.
@@ -27,7 +26,7 @@ impl Session {
         let selected = if is_move { self.writable()? } else { self.selected()? };
         let from = selected.mailbox;
         let uids = selected.view.resolve(set, numbers)?;
-        let name = names::decode(to).ok_or_else(bad_name)?;
+        let name = self.name(to)?;
         let store = self.store();
         let to = store.mailbox_by_name(account, &name)?.ok_or_else(try_create)?;
         let done = if is_move { "MOVE completed" } else { "COPY completed" };

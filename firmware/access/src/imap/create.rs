@@ -6,8 +6,7 @@
 use base::AccountId;
 use store::SpecialUse;
 
-use super::names;
-use super::reply::{Outcome, bad_name, no, ok};
+use super::reply::{Outcome, no, ok};
 use super::session::Session;
 
 impl Session {
@@ -17,7 +16,7 @@ impl Session {
         mailbox: &[u8],
         special_uses: &[Option<SpecialUse>],
     ) -> Outcome {
-        let name = names::new_name(mailbox).ok_or_else(bad_name)?;
+        let name = self.new_name(mailbox)?;
         let store = self.store();
         let special_use = match special_uses {
             [] => None,

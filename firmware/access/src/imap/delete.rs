@@ -2,14 +2,13 @@
 
 use base::AccountId;
 
-use super::names;
-use super::reply::{Outcome, bad_name, no, no_mailbox, ok};
+use super::reply::{Outcome, no, no_mailbox, ok};
 use super::session::Session;
 
 impl Session {
     /// A mailbox with children is not deleted: it would have to stay as a name that holds no mail.
     pub(super) async fn delete(&mut self, account: AccountId, mailbox: &[u8]) -> Outcome {
-        let name = names::decode(mailbox).ok_or_else(bad_name)?;
+        let name = self.name(mailbox)?;
         if name == "INBOX" {
             return Err(no("[CANNOT] INBOX cannot be deleted"));
         }

@@ -53,6 +53,21 @@ pub(crate) fn push_astring(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
+/// As [`push_astring`], with UTF-8 in quoted strings (RFC 6855 §3).
+pub(crate) fn push_utf8(out: &mut Vec<u8>, text: &str) {
+    if text.is_ascii() || text.contains(char::is_control) {
+        return push_astring(out, text.as_bytes());
+    }
+    out.push(b'"');
+    for byte in text.bytes() {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
 /// `date-time` in the zone in which it was given, which is minutes east of UTC.
 pub(crate) fn date_time(at: Timestamp, zone_minutes: i16) -> String {
     let civil = at.plus_secs(i64::from(zone_minutes) * 60).civil();

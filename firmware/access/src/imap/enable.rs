@@ -1,6 +1,7 @@
-//! ENABLE. RFC 5161, RFC 7162 §3.2.3.
+//! ENABLE and what it turns on. RFC 5161, RFC 7162 §3.2.3, RFC 6855, RFC 9051 §6.3.1.
 
-use super::reply::{Outcome, ok};
+use super::names::{self, Pattern};
+use super::reply::{Fail, Outcome, bad_name, ok};
 use super::session::Session;
 
 /// What the client turned on and nothing turns off again.
@@ -10,6 +11,8 @@ pub(super) struct Enabled {
     pub(super) qresync: bool,
     /// UTF-8 in quoted strings and names. RFC 6855.
     pub(super) utf8: bool,
+    /// The answers of IMAP4rev2: no RECENT, LIST in SELECT, ESEARCH for SEARCH. RFC 9051 appendix E.
+    pub(super) rev2: bool,
 }
 
 impl Session {
@@ -23,12 +26,50 @@ impl Session {
                     self.is_condstore = true;
                     self.enabled.qresync = true;
                 }
+                // RFC 6855 §3, RFC 9051 §6.3.1: not while a mailbox is selected.
+                "UTF8=ACCEPT" if self.selected.is_none() => self.enabled.utf8 = true,
+                "IMAP4REV2" if self.selected.is_none() => {
+                    self.enabled.rev2 = true;
+                    self.enabled.utf8 = true;
+                }
                 _ => continue,
             }
             told.push(' ');
-            told.push_str(name);
+            told.push_str(if name == "IMAP4REV2" { "IMAP4rev2" } else { name });
         }
         self.say(format_args!("ENABLED{told}"));
         ok("ENABLE completed")
+    }
+
+    fn decoded(&self, wire: &[u8]) -> Option<String> {
+        if self.enabled.utf8 { names::decode_utf8(wire) } else { names::decode(wire) }
+    }
+
+    /// A mailbox name from the wire.
+    pub(super) fn name(&self, wire: &[u8]) -> Result<String, Fail> {
+        self.decoded(wire).ok_or_else(bad_name)
+    }
+
+    /// A name that a mailbox is to get.
+    pub(super) fn new_name(&self, wire: &[u8]) -> Result<String, Fail> {
+        names::new_name(self.decoded(wire)).ok_or_else(bad_name)
+    }
+
+    /// A LIST pattern from the wire; `None` matches nothing.
+    pub(super) fn pattern(&self, reference: &[u8], pattern: &[u8]) -> Option<Pattern> {
+        if self.enabled.utf8 {
+            Pattern::new_utf8(reference, pattern)
+        } else {
+            Pattern::new(reference, pattern)
+        }
+    }
+
+    /// Puts a name into an answer.
+    pub(super) fn push_name(&self, out: &mut Vec<u8>, name: &str) {
+        if self.enabled.utf8 {
+            names::push_utf8(out, name);
+        } else {
+            names::push(out, name);
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::AccountId;
 use store::{Mailbox, SpecialUse};
 
-use super::names::{self, Pattern};
+use super::names::Pattern;
 use super::parse::{List, ListKind};
 use super::reply::{Outcome, ok};
 use super::session::Session;
@@ -152,7 +152,7 @@ impl Session {
         let patterns: Vec<Pattern> = list
             .patterns
             .iter()
-            .filter_map(|pattern| Pattern::new(&list.reference, pattern))
+            .filter_map(|pattern| self.pattern(&list.reference, pattern))
             .filter(|pattern| !pattern.is_empty())
             .collect();
         let store = self.store();
@@ -162,7 +162,7 @@ impl Session {
         };
         for entry in names.entries(list, &patterns) {
             let mut line = format!("* {word} ({}) \"/\" ", entry.attributes.join(" ")).into_bytes();
-            names::push(&mut line, &entry.name);
+            self.push_name(&mut line, &entry.name);
             if entry.has_child_info {
                 line.extend_from_slice(b" (\"CHILDINFO\" (\"SUBSCRIBED\"))");
             }

@@ -14,6 +14,7 @@ mod authenticate;
 mod binary;
 mod capability;
 mod catenate;
+mod compress;
 mod copy;
 mod create;
 mod delete;

@@ -24,13 +24,23 @@ pub(crate) fn canonical(name: String) -> String {
 
 /// The name for CREATE and as a new name for RENAME: `None` if it cannot be one. A final `/` says that
 /// children will follow (RFC 9051 §6.3.4), which every mailbox may have.
-pub(crate) fn new_name(wire: &[u8]) -> Option<String> {
-    let name = decode(wire)?;
+pub(crate) fn new_name(name: Option<String>) -> Option<String> {
+    let name = name?;
     let name = name.strip_suffix('/').unwrap_or(&name);
     let is_fine = !name.is_empty()
         && name.split('/').all(|level| !level.is_empty())
-        && !name.chars().any(|c| c.is_control() || c == '*' || c == '%');
+        && !name.chars().any(|c| c.is_control() || "*%\u{2028}\u{2029}".contains(c));
     is_fine.then(|| name.to_owned())
+}
+
+/// As [`decode`], once the client turned UTF-8 on: there are no shifts, `&` is `&` (RFC 6855 §3).
+pub(crate) fn decode_utf8(wire: &[u8]) -> Option<String> {
+    std::str::from_utf8(wire).ok().map(|name| canonical(name.to_owned()))
+}
+
+/// Puts a name into an answer for a client that turned UTF-8 on.
+pub(crate) fn push_utf8(out: &mut Vec<u8>, name: &str) {
+    emit::push_utf8(out, name);
 }
 
 /// Puts a name into an answer.
@@ -45,8 +55,16 @@ pub(crate) struct Pattern(Vec<char>);
 impl Pattern {
     /// The pattern of a reference name and a mailbox argument; `None` matches nothing.
     pub(crate) fn new(reference: &[u8], pattern: &[u8]) -> Option<Self> {
-        let mut text = mutf7::decode(reference)?;
-        text.push_str(&mutf7::decode(pattern)?);
+        Some(Self::of(&(mutf7::decode(reference)? + &mutf7::decode(pattern)?)))
+    }
+
+    /// The same in UTF-8.
+    pub(crate) fn new_utf8(reference: &[u8], pattern: &[u8]) -> Option<Self> {
+        let text = [reference, pattern].concat();
+        std::str::from_utf8(&text).ok().map(Self::of)
+    }
+
+    fn of(text: &str) -> Self {
         let is_inbox = text.split_at_checked(5).is_some_and(|(first, rest)| {
             first.eq_ignore_ascii_case("INBOX") && rest.chars().all(|c| c == '*' || c == '%')
                 || first.eq_ignore_ascii_case("INBOX") && rest.starts_with('/')
@@ -64,7 +82,7 @@ impl Pattern {
                 _ => chars.push(c),
             }
         }
-        Some(Self(chars))
+        Self(chars)
     }
 
     /// True if the pattern has no character.
@@ -137,6 +155,19 @@ mod tests {
     }
 
     #[test]
+    fn names_in_utf8_have_no_shifts() {
+        assert_eq!(decode_utf8("R&D/Übung".as_bytes()).as_deref(), Some("R&D/Übung"));
+        assert_eq!(decode_utf8(b"&APw-").as_deref(), Some("&APw-"));
+        assert_eq!(decode_utf8(b"\xff"), None);
+        let pattern = Pattern::new_utf8("Ü".as_bytes(), b"&%").unwrap();
+        assert!(pattern.matches("Ü&x") && !pattern.matches("Ü&x/y"));
+        let mut out = Vec::new();
+        push_utf8(&mut out, "Entwürfe \"1\"");
+        push_utf8(&mut out, "R&D");
+        assert_eq!(String::from_utf8(out).unwrap(), "\"Entwürfe \\\"1\\\"\"R&D");
+    }
+
+    #[test]
     fn hostile_patterns_cost_little() {
         let pattern = Pattern::new(b"", "*a".repeat(500).as_bytes()).unwrap();
         assert!(!pattern.matches(&"a".repeat(499)));
@@ -146,6 +177,7 @@ mod tests {
 
     #[test]
     fn new_names_are_checked() {
+        let new_name = |wire: &[u8]| new_name(decode(wire));
         assert_eq!(new_name(b"Projekte/&ANw-bung/2026/").as_deref(), Some("Projekte/Übung/2026"));
         assert_eq!(new_name(b"inbox/x").as_deref(), Some("INBOX/x"));
         for bad in [&b""[..], b"/", b"a//b", b"/a", b"a*", b"%", b"R&D", b"a\x01"] {

@@ -2,8 +2,7 @@
 
 use base::AccountId;
 
-use super::names;
-use super::reply::{Fail, Outcome, bad_name, no, no_mailbox, ok};
+use super::reply::{Fail, Outcome, no, no_mailbox, ok};
 use super::session::Session;
 
 impl Session {
@@ -16,12 +15,12 @@ impl Session {
     }
 
     pub(super) fn get_quota_root(&mut self, account: AccountId, mailbox: &[u8]) -> Outcome {
-        let name = names::decode(mailbox).ok_or_else(bad_name)?;
+        let name = self.name(mailbox)?;
         if self.store().mailbox_by_name(account, &name)?.is_none() {
             return Err(no_mailbox());
         }
         let mut line = b"* QUOTAROOT ".to_vec();
-        names::push(&mut line, &name);
+        self.push_name(&mut line, &name);
         line.extend_from_slice(b" \"\"\r\n");
         self.conn.write(&line);
         self.write_quota(account)?;

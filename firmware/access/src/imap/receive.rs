@@ -61,6 +61,14 @@ impl Session {
                 }
                 Line::Eof => return Err(Fail::End),
             };
+            // RFC 6855 §3: once UTF-8 is on, nothing else stands in a line.
+            if self.enabled.utf8 && std::str::from_utf8(&line).is_err() {
+                let tag = parse::tag_of(if bytes.is_empty() { &line } else { &bytes });
+                if let Some(mark) = parse::literal_mark(&line) {
+                    self.discard(mark).await?;
+                }
+                return Ok(rejected(tag, Answer::Bad("this is not UTF-8".into())));
+            }
             let start = bytes.len();
             bytes.extend_from_slice(&line);
             let mark = parse::literal_mark(&line);

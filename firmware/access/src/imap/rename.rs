@@ -2,15 +2,14 @@
 
 use base::AccountId;
 
-use super::names;
-use super::reply::{Outcome, bad_name, no, no_mailbox, ok};
+use super::reply::{Outcome, no, no_mailbox, ok};
 use super::session::Session;
 
 impl Session {
     /// Children go with it; INBOX gives its messages away and stays.
     pub(super) async fn rename(&mut self, account: AccountId, from: &[u8], to: &[u8]) -> Outcome {
-        let from = names::decode(from).ok_or_else(bad_name)?;
-        let to = names::new_name(to).ok_or_else(bad_name)?;
+        let from = self.name(from)?;
+        let to = self.new_name(to)?;
         if to == "INBOX" {
             return Err(no("[ALREADYEXISTS] INBOX exists"));
         }

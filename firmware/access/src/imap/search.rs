@@ -118,7 +118,13 @@ impl Session {
     }
 
     pub(super) async fn search(&mut self, tag: &str, search: Search, numbers: Numbers) -> Outcome {
-        let Search { returns, program } = search;
+        let Search { returns, program, names_charset } = search;
+        // RFC 6855 §3: all texts are UTF-8, and a label is a conflict.
+        if names_charset && self.enabled.utf8 {
+            return Err(Fail::Answer(Answer::Bad("CHARSET is over with UTF8=ACCEPT".into())));
+        }
+        // RFC 9051 §6.4.4: IMAP4rev2 knows no SEARCH response.
+        let returns = returns.or_else(|| self.enabled.rev2.then(|| vec![ReturnOption::All]));
         let wants_modseq = program.wants_modseq();
         let saves = returns.as_ref().is_some_and(|r| r.contains(&ReturnOption::Save));
         if saves {

@@ -6,9 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use base::MailboxId;
 use store::{Mailbox, Store, StoreError};
 
-use super::names;
 use super::parse::{Bad, Select};
-use super::reply::{Answer, Fail, Outcome, bad_name, no, no_mailbox, ok};
+use super::reply::{Answer, Fail, Outcome, no, no_mailbox, ok};
 use super::session::{Selected, Session};
 use super::view::View;
 
@@ -55,17 +54,28 @@ impl Session {
         }
         let store = self.store();
         let account = self.account()?;
-        let name = names::decode(&mailbox).ok_or_else(bad_name)?;
+        let name = self.name(&mailbox)?;
         let mailbox = store.mailbox_by_name(account, &name)?.ok_or_else(no_mailbox)?;
         // The modseq is older than the list: what comes between them is told again, never lost.
         let view = View::new(store.uids(mailbox.id)?, mailbox.highest_modseq);
-        let unseen = first_unseen(&store, &mailbox, &view).await?;
+        let unseen = match self.enabled.rev2 {
+            true => None,
+            false => first_unseen(&store, &mailbox, &view).await?,
+        };
         let keywords = store.keywords(mailbox.id)?;
         self.is_condstore |= wants_condstore;
         self.knows_modseq |= self.is_condstore;
         self.say(format_args!("FLAGS ({})", flags_of(&keywords).0));
         self.say(format_args!("{} EXISTS", view.exists()));
-        self.say(format_args!("0 RECENT"));
+        if self.enabled.rev2 {
+            // RFC 9051 §6.3.2: LIST in the place of RECENT and UNSEEN.
+            let mut line = b"* LIST () \"/\" ".to_vec();
+            self.push_name(&mut line, &mailbox.name);
+            line.extend_from_slice(b"\r\n");
+            self.conn.write(&line);
+        } else {
+            self.say(format_args!("0 RECENT"));
+        }
         if let Some(seq) = unseen {
             self.say(format_args!("OK [UNSEEN {seq}] The first unseen message"));
         }

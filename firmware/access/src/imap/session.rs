@@ -273,6 +273,7 @@ impl Session {
                 ok("ID completed")
             }
             Command::StartTls => self.start_tls(tag).await,
+            Command::Compress(algorithm) => self.compress(tag, &algorithm).await,
             Command::Authenticate { mechanism, initial } => {
                 self.authenticate(&mechanism, initial).await
             }

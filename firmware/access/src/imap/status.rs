@@ -3,9 +3,8 @@
 use base::AccountId;
 use store::Mailbox;
 
-use super::names;
 use super::parse::StatusItem;
-use super::reply::{Outcome, bad_name, no_mailbox, ok};
+use super::reply::{Outcome, no_mailbox, ok};
 use super::session::Session;
 
 impl Session {
@@ -15,7 +14,7 @@ impl Session {
         mailbox: &[u8],
         items: &[StatusItem],
     ) -> Outcome {
-        let name = names::decode(mailbox).ok_or_else(bad_name)?;
+        let name = self.name(mailbox)?;
         let mailbox = self.store().mailbox_by_name(account, &name)?.ok_or_else(no_mailbox)?;
         self.write_status(&mailbox, items);
         ok("STATUS completed")
@@ -41,7 +40,7 @@ impl Session {
             })
             .collect();
         let mut line = b"* STATUS ".to_vec();
-        names::push(&mut line, &mailbox.name);
+        self.push_name(&mut line, &mailbox.name);
         line.extend_from_slice(format!(" ({})\r\n", told.join(" ")).as_bytes());
         self.conn.write(&line);
     }

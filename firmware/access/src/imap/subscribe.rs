@@ -2,8 +2,7 @@
 
 use base::AccountId;
 
-use super::names;
-use super::reply::{Outcome, bad_name, no_mailbox, ok};
+use super::reply::{Outcome, no_mailbox, ok};
 use super::session::Session;
 
 impl Session {
@@ -14,7 +13,7 @@ impl Session {
         mailbox: &[u8],
         is_subscribed: bool,
     ) -> Outcome {
-        let name = names::decode(mailbox).ok_or_else(bad_name)?;
+        let name = self.name(mailbox)?;
         let store = self.store();
         if is_subscribed && store.mailbox_by_name(account, &name)?.is_none() {
             return Err(no_mailbox());

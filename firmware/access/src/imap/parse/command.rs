@@ -58,6 +58,8 @@ pub(crate) enum Command {
     GetQuotaRoot(Vec<u8>),
     SetQuota,
     Idle,
+    /// RFC 4978; the algorithm in upper case.
+    Compress(String),
     Check,
     Close,
     Unselect,
@@ -274,6 +276,10 @@ impl Input<'_> {
                 Ok(Command::SetQuota)
             }
             "IDLE" => Ok(Command::Idle),
+            "COMPRESS" => {
+                self.space()?;
+                self.upper_atom().map(Command::Compress)
+            }
             "CHECK" => Ok(Command::Check),
             "CLOSE" => Ok(Command::Close),
             "UNSELECT" => Ok(Command::Unselect),
@@ -318,6 +324,7 @@ mod tests {
             "a UID STORE 3,5 +FLAGS.SILENT (\\Deleted)",
             "a SETQUOTA \"\" (STORAGE 512)",
             "a GETQUOTAROOT INBOX",
+            "a COMPRESS DEFLATE",
         ] {
             let line = format!("{text}\r\n");
             assert!(command(line.as_bytes()).is_ok(), "{text}");

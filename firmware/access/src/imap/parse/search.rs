@@ -146,6 +146,8 @@ pub(crate) struct Search {
     /// `None`: the old `* SEARCH` answer.
     pub(crate) returns: Option<Vec<ReturnOption>>,
     pub(crate) program: Program,
+    /// CHARSET was given.
+    pub(crate) names_charset: bool,
 }
 
 /// How deep and how many keys there may be yet, and in which charset their texts are.
@@ -313,12 +315,13 @@ impl Input<'_> {
             self.space()?;
         }
         let mut charset = Charset::Usual;
-        if self.word("CHARSET") {
+        let names_charset = self.word("CHARSET");
+        if names_charset {
             self.space()?;
             charset = Charset::of(&self.astring()?);
             self.space()?;
         }
-        Ok(Search { returns, program: self.search_keys(charset)? })
+        Ok(Search { returns, program: self.search_keys(charset)?, names_charset })
     }
 
     /// `search-key *(SP search-key)`
