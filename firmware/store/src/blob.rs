@@ -9,12 +9,10 @@ use base::{BlobHash, BlobId};
 use crate::StoreError;
 use crate::codec::{In, Out, blob_key};
 use crate::index::{T, Tables, View};
-use crate::segment::{LoggedDelivery, Place};
+use crate::segment::{LoggedDelivery, PLACE_MAX, Place};
+use crate::segment_row;
 use crate::staging::StagedInner;
 use crate::writer::Tx;
-
-/// No offset, length or size is this large: 1 TB.
-const PLACE_MAX: u64 = 1 << 40;
 
 /// Version 1 had the hash as its key.
 const VERSION: u8 = 2;
@@ -44,7 +42,7 @@ impl Blob {
         Ok(Self { place, links: row.u64()?, hash: BlobHash(row.take()?) })
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         Out::of_version(VERSION)
             .u32(self.place.segment)
             .u64(self.place.offset)
@@ -84,6 +82,9 @@ pub(crate) fn linked(view: &impl View, id: BlobId) -> Result<Blob, StoreError> {
 /// Adds `count` links to a content that exists.
 pub(crate) fn link(tables: &mut Tables<'_>, id: BlobId, count: u64) -> Result<(), StoreError> {
     let mut blob = linked(tables, id)?;
+    if blob.links == 0 && count > 0 {
+        segment_row::add_live(tables, &blob.place)?;
+    }
     blob.links += count;
     tables.put(T::Blob, &blob_key(id), &blob.encode())
 }
@@ -95,6 +96,9 @@ pub(crate) fn unlink(tables: &mut Tables<'_>, id: BlobId) -> Result<(), StoreErr
         .links
         .checked_sub(1)
         .ok_or_else(|| StoreError::Damaged(format!("content {id} has too few links")))?;
+    if blob.links == 0 {
+        segment_row::take_live(tables, &blob.place)?;
+    }
     tables.put(T::Blob, &blob_key(id), &blob.encode())
 }
 
@@ -119,12 +123,15 @@ pub(crate) fn bring(
     if tx.has(T::Blob, &key)? {
         return link(tx, id, count);
     }
-    let place = tx.log.append(staged, delivery)?;
+    let place = tx.log.append(id, staged, delivery)?;
+    if count > 0 {
+        segment_row::add_live(tx, &place)?;
+    }
     let blob = Blob { place, links: count, hash: staged.hash };
     tx.put(T::Blob, &key, &blob.encode())?;
     tx.put(T::Hash, &staged.hash.0, &Out::versioned().u64(id.0).0)?;
     if staged.line_octets != staged.size {
         tx.put(T::LineOctets, &key, &Out::versioned().u64(staged.line_octets).0)?;
     }
-    tx.put(T::Text, &key, &staged.texts)
+    tx.put_derived(T::Text, &key, &staged.texts)
 }

@@ -5,6 +5,7 @@ mod contents;
 mod entries;
 mod mailboxes;
 mod recovery;
+mod segments;
 mod spool;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,8 @@ use base::{AccountId, BlobId, MailboxId};
 
 use crate::index::{Snapshot, View};
 use crate::segment::Segments;
-use crate::{CheckReport, Options, Store, StoreError, disk, meta, store};
+use crate::store::{self, Mode};
+use crate::{CheckReport, Options, Store, StoreError, disk};
 
 /// Findings that are listed; more are only counted.
 const PROBLEMS_MAX: usize = 1_000;
@@ -34,6 +36,8 @@ struct Walk<'v> {
     mailboxes: BTreeSet<MailboxId>,
     /// Numbers of the blocks of deleted messages.
     deleted_blocks: BTreeSet<u64>,
+    /// Bytes of linked contents of each segment as found.
+    live: BTreeMap<u32, u64>,
 }
 
 impl Walk<'_> {
@@ -106,12 +110,10 @@ impl Store {
             return Err(StoreError::Open(format!("{} holds no store", dir.display())));
         }
         let _lock = disk::lock(&**disk, dir)?;
-        let database = store::open_index(options, false)?;
+        // What a killed process acknowledged and no checkpoint has seen belongs to the store.
+        let segments = Segments::new(Arc::clone(disk), &disk::segments_path(dir));
+        let (database, _) = store::open_index(options, &segments, Mode::Check)?;
         let view = Snapshot::of(&database)?;
-        match meta::format(&view)? {
-            Some(meta::FORMAT) => {}
-            other => return Err(StoreError::Open(format!("unknown format {other:?}"))),
-        }
         let mut walk = Walk {
             view: &view,
             report: CheckReport::default(),
@@ -120,12 +122,14 @@ impl Store {
             accounts: BTreeSet::new(),
             mailboxes: BTreeSet::new(),
             deleted_blocks: BTreeSet::new(),
+            live: BTreeMap::new(),
         };
         entries::walk(&mut walk)?;
         mailboxes::walk(&mut walk)?;
         spool::walk(&mut walk)?;
         recovery::walk(&mut walk)?;
-        contents::walk(&mut walk, &Segments::new(Arc::clone(disk), &disk::segments_path(dir)))?;
+        contents::walk(&mut walk, &segments)?;
+        segments::walk(&mut walk, &segments)?;
         let Walk { mut report, unlisted, .. } = walk;
         if unlisted > 0 {
             report.problems.push(format!("{unlisted} further problems"));

@@ -5,13 +5,17 @@
 
 use std::cell::OnceCell;
 mod backend;
+pub(crate) mod redo;
+mod tables;
+
+pub(crate) use tables::Tables;
 
 use std::ops::Bound;
 use std::sync::Arc;
 
 use redb::{
     AccessGuard, Database, Range, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
-    ReadableTableMetadata, Table, TableDefinition, WriteTransaction,
+    ReadableTableMetadata, TableDefinition, TableHandle, WriteTransaction,
 };
 
 use self::backend::Backend;
@@ -19,7 +23,8 @@ use crate::{DiskFile, StoreError};
 
 type Bytes = &'static [u8];
 
-/// The tables. The discriminant is the place in [`NAMES`].
+/// The tables. The discriminant is the place in [`TABLES`] and the table's number in the log: new tables go
+/// to the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum T {
     /// name -> counters and the end of the log.
@@ -62,6 +67,8 @@ pub(crate) enum T {
     QueueDue,
     /// name -> a setting record.
     Setting,
+    /// segment -> live bytes, all bytes.
+    Segment,
     /// account, block -> messages that were expunged.
     Expunged,
     /// account -> how many and how large those are.
@@ -70,34 +77,42 @@ pub(crate) enum T {
     DeletedAccount,
 }
 
-const NAMES: &[&str] = &[
-    "meta",
-    "mailbox",
-    "mailbox_name",
-    "message",
-    "flags",
-    "keyword",
-    "change",
-    "content",
-    "content_text",
-    "content_hash",
-    "content_line_octets",
-    "account",
-    "usage",
-    "subscription",
-    "entry",
-    "address",
-    "domain",
-    "queue",
-    "queue_due",
-    "setting",
-    "expunged",
-    "expunged_sum",
-    "deleted_account",
+const TABLES: [(T, &str); 24] = [
+    (T::Meta, "meta"),
+    (T::Mailbox, "mailbox"),
+    (T::MailboxName, "mailbox_name"),
+    (T::Message, "message"),
+    (T::Flags, "flags"),
+    (T::Keyword, "keyword"),
+    (T::Change, "change"),
+    (T::Blob, "content"),
+    (T::Text, "content_text"),
+    (T::Hash, "content_hash"),
+    (T::LineOctets, "content_line_octets"),
+    (T::Account, "account"),
+    (T::Usage, "usage"),
+    (T::Subscription, "subscription"),
+    (T::Entry, "entry"),
+    (T::Address, "address"),
+    (T::Domain, "domain"),
+    (T::Queue, "queue"),
+    (T::QueueDue, "queue_due"),
+    (T::Setting, "setting"),
+    (T::Segment, "segment"),
+    (T::Expunged, "expunged"),
+    (T::ExpungedSum, "expunged_sum"),
+    (T::DeletedAccount, "deleted_account"),
 ];
 
+impl T {
+    /// The table with this number in the log.
+    fn of_number(number: u8) -> Option<Self> {
+        TABLES.get(usize::from(number)).map(|(table, _)| *table)
+    }
+}
+
 fn definition(at: usize) -> TableDefinition<'static, Bytes, Bytes> {
-    TableDefinition::new(NAMES[at])
+    TableDefinition::new(TABLES[at].1)
 }
 
 /// What a scan does with a row: `true` goes on.
@@ -156,13 +171,20 @@ fn scan_table(
 /// A snapshot of the last committed state.
 pub(crate) struct Snapshot {
     transaction: ReadTransaction,
-    tables: [OnceCell<ReadOnlyTable<Bytes, Bytes>>; NAMES.len()],
+    tables: [OnceCell<ReadOnlyTable<Bytes, Bytes>>; TABLES.len()],
 }
 
 impl Snapshot {
     pub(crate) fn of(database: &Database) -> Result<Self, StoreError> {
         let transaction = database.begin_read().map_err(StoreError::index("beginning to read"))?;
         Ok(Self { transaction, tables: Default::default() })
+    }
+
+    /// True if no table was made yet.
+    pub(crate) fn is_new(&self) -> Result<bool, StoreError> {
+        let mut tables =
+            self.transaction.list_tables().map_err(StoreError::index("listing the tables"))?;
+        Ok(tables.next().is_none())
     }
 
     /// For many rows by ascending keys.
@@ -240,78 +262,6 @@ impl View for Snapshot {
     }
 }
 
-/// All tables, open for writing.
-pub(crate) struct Tables<'t> {
-    tables: Vec<Table<'t, Bytes, Bytes>>,
-    writes: u64,
-}
-
-impl<'t> Tables<'t> {
-    /// Opens (and at first makes) all tables.
-    pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
-        let mut tables = Vec::with_capacity(NAMES.len());
-        for at in 0..NAMES.len() {
-            tables.push(
-                transaction
-                    .open_table(definition(at))
-                    .map_err(StoreError::index("opening a table"))?,
-            );
-        }
-        Ok(Self { tables, writes: 0 })
-    }
-
-    /// How many rows were written; an act that failed with none written left nothing behind.
-    pub(crate) fn writes(&self) -> u64 {
-        self.writes
-    }
-
-    pub(crate) fn put(&mut self, table: T, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.writes += 1;
-        self.tables[table as usize]
-            .insert(key, value)
-            .map_err(StoreError::index("writing a row"))?;
-        Ok(())
-    }
-
-    /// Removes a row; true if it was there.
-    pub(crate) fn remove(&mut self, table: T, key: &[u8]) -> Result<bool, StoreError> {
-        self.writes += 1;
-        let old =
-            self.tables[table as usize].remove(key).map_err(StoreError::index("removing a row"))?;
-        Ok(old.is_some())
-    }
-
-    /// Removes all rows that begin with `prefix`.
-    pub(crate) fn remove_prefix(&mut self, table: T, prefix: &[u8]) -> Result<(), StoreError> {
-        self.writes += 1;
-        let end = crate::codec::behind(prefix);
-        let to = if end.is_empty() { Bound::Unbounded } else { Bound::Excluded(end.as_slice()) };
-        self.tables[table as usize]
-            .retain_in::<&[u8], _>((Bound::Included(prefix), to), |_, _| false)
-            .map_err(StoreError::index("removing rows"))
-    }
-}
-
-impl View for Tables<'_> {
-    fn get(&self, table: T, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let value =
-            self.tables[table as usize].get(key).map_err(StoreError::index("reading a row"))?;
-        Ok(value.map(|v| v.value().to_vec()))
-    }
-    fn scan(
-        &self,
-        table: T,
-        from: &[u8],
-        to: &[u8],
-        visit: &mut Visit<'_>,
-    ) -> Result<(), StoreError> {
-        scan_table(&self.tables[table as usize], from, to, visit)
-    }
-    fn len(&self, table: T) -> Result<u64, StoreError> {
-        self.tables[table as usize].len().map_err(StoreError::index("counting rows"))
-    }
-}
-
 /// Opens the index in `file`, or makes it.
 pub(crate) fn open(file: Arc<dyn DiskFile>, cache_bytes: usize) -> Result<Database, StoreError> {
     Database::builder()
@@ -320,13 +270,40 @@ pub(crate) fn open(file: Arc<dyn DiskFile>, cache_bytes: usize) -> Result<Databa
         .map_err(|e| StoreError::Open(format!("the index: {e}")))
 }
 
-/// Begins a transaction whose commit is durable and needs no repair after a crash.
+/// Begins a transaction whose commit is visible at once and durable with the next durable one. Its group
+/// is durable in the log before it is committed.
 pub(crate) fn begin(database: &Database) -> Result<WriteTransaction, StoreError> {
-    let mut transaction =
-        database.begin_write().map_err(StoreError::index("beginning to write"))?;
+    let doing = "beginning to write";
+    let mut transaction = database.begin_write().map_err(StoreError::index(doing))?;
+    transaction.set_durability(redb::Durability::None).map_err(StoreError::index(doing))?;
+    Ok(transaction)
+}
+
+/// Makes the commit of a transaction durable, with all commits before it; no crash behind it needs a
+/// repair.
+pub(crate) fn make_durable(transaction: &mut WriteTransaction) -> Result<(), StoreError> {
     transaction
         .set_durability(redb::Durability::Immediate)
-        .map_err(StoreError::index("beginning to write"))?;
+        .map_err(StoreError::index("making a commit durable"))?;
     transaction.set_quick_repair(true);
-    Ok(transaction)
+    Ok(())
+}
+
+/// True if all tables are there; a later version of the same format may have more.
+pub(crate) fn has_all_tables(database: &Database) -> Result<bool, StoreError> {
+    let doing = "listing the tables";
+    let view = database.begin_read().map_err(StoreError::index(doing))?;
+    let there: Vec<String> = view
+        .list_tables()
+        .map_err(StoreError::index(doing))?
+        .map(|table| table.name().to_owned())
+        .collect();
+    Ok(TABLES.iter().all(|(_, name)| there.iter().any(|there| there == name)))
+}
+
+/// Makes all commits so far durable.
+pub(crate) fn checkpoint(database: &Database) -> Result<(), StoreError> {
+    let mut transaction = begin(database)?;
+    make_durable(&mut transaction)?;
+    transaction.commit().map_err(StoreError::index("committing"))
 }

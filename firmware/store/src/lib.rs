@@ -11,7 +11,9 @@
 //!   a closure for the writer, each read a snapshot.
 //! - `writer`: the thread, groups, what an act sees (`Tx`). `watchers`: who is woken after a commit.
 //! - `index`: redb's tables and the two views of them; `codec`: rows by hand; `meta`: counters.
-//! - `segment`: the log (`record`, `log` writes, `reader` reads); `staging`: messages in the making.
+//! - `segment`: the log (`log` writes, `reader` reads contents, `scan` reads groups); `replay`: what is in the
+//!   log and not yet in the index, at open; `segment_row`: what of a segment is live; `upgrade`: format 1;
+//!   `staging`: messages in the making.
 //! - `blob`, `text`: contents by hash, and their IMAP texts.
 //! - `mailbox`: rows, names, flag blocks, keywords, change log, usage; create, rename, add, mark,
 //!   expunge, copy. `delivering`: DELIVER and APPEND. `queue`: the spool.
@@ -38,8 +40,10 @@ mod meta;
 mod queue;
 mod reading;
 mod recovery;
+mod replay;
 mod search_index;
 mod segment;
+mod segment_row;
 mod settings;
 mod spool;
 mod staging;
@@ -49,6 +53,7 @@ mod store_mail;
 mod store_queue;
 mod store_recovery;
 mod text;
+mod upgrade;
 mod watchers;
 mod writer;
 
@@ -80,6 +85,7 @@ pub use text::TextsRef;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Most bytes that one [`Store::read`] returns.
 pub const READ_MAX: usize = 256 * 1024;
@@ -99,6 +105,9 @@ pub struct Options {
     pub message_memory_bytes: usize,
     /// Entries of the spool; one more is `QueueFull`.
     pub queue_entries_max: u64,
+    /// How long after an act the index may stay behind the log. The act is durable either way; this is what
+    /// a start after a crash replays.
+    pub checkpoint_after: Duration,
     /// Free bytes below which the disk counts as full; `None`: 64 MB or 2 % of the disk.
     pub reserve_bytes: Option<u64>,
     /// Mailboxes that are searched get an index.
@@ -116,6 +125,7 @@ impl Options {
             message_bytes_max: 100 * 1024 * 1024,
             message_memory_bytes: 256 * 1024,
             queue_entries_max: 50_000,
+            checkpoint_after: Duration::from_secs(1),
             reserve_bytes: None,
             search_index: true,
         }

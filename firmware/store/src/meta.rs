@@ -9,9 +9,14 @@ use crate::segment::LogEnd;
 
 /// The format that this code writes.
 pub(crate) const FORMAT: u64 = 2;
+/// The format that this code upgrades.
+pub(crate) const OLD_FORMAT: u64 = 1;
 
 const FORMAT_KEY: &[u8] = b"format";
 const LOG_END_KEY: &[u8] = b"log_end";
+/// Version 1 had no group number.
+const LOG_END_VERSION: u8 = 2;
+const LOST_KEY: &[u8] = b"lost";
 const NEXT_ACCOUNT: &[u8] = b"next_account";
 const NEXT_MAILBOX: &[u8] = b"next_mailbox";
 const NEXT_QUEUE: &[u8] = b"next_queue";
@@ -32,15 +37,53 @@ pub(crate) fn put_format(tables: &mut Tables<'_>) -> Result<(), StoreError> {
     tables.put(T::Meta, FORMAT_KEY, &Out::versioned().u64(FORMAT).0)
 }
 
-/// Where the indexed part of the log ends.
-pub(crate) fn log_end(view: &impl View) -> Result<LogEnd, StoreError> {
+/// Where the indexed part of the log ends, and the number of its last group.
+pub(crate) fn log_end(view: &impl View) -> Result<(LogEnd, u64), StoreError> {
+    let Some(row) = view.get(T::Meta, LOG_END_KEY)? else { return Ok((LogEnd::default(), 0)) };
+    let mut row = In::of_version(LOG_END_VERSION, &row, "end of the log")?;
+    Ok((LogEnd { segment: row.u32()?, offset: row.u64()? }, row.u64()?))
+}
+
+/// The end of the log as format 1 wrote it.
+pub(crate) fn old_log_end(view: &impl View) -> Result<LogEnd, StoreError> {
     let Some(row) = view.get(T::Meta, LOG_END_KEY)? else { return Ok(LogEnd::default()) };
     let mut row = In::versioned(&row, "end of the log")?;
     Ok(LogEnd { segment: row.u32()?, offset: row.u64()? })
 }
 
-pub(crate) fn put_log_end(tables: &mut Tables<'_>, end: LogEnd) -> Result<(), StoreError> {
-    tables.put(T::Meta, LOG_END_KEY, &Out::versioned().u32(end.segment).u64(end.offset).0)
+/// A replay knows the end by itself, so it does not stand among the changes of a group.
+pub(crate) fn put_log_end(
+    tables: &mut Tables<'_>,
+    end: LogEnd,
+    group: u64,
+) -> Result<(), StoreError> {
+    let row = Out::of_version(LOG_END_VERSION).u32(end.segment).u64(end.offset).u64(group);
+    tables.put_derived(T::Meta, LOG_END_KEY, &row.0)
+}
+
+/// A part of the log that was acknowledged and could not be replayed: from where, up to which segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lost {
+    pub(crate) from: LogEnd,
+    pub(crate) to_segment: u32,
+}
+
+/// What was lost last, if anything was.
+pub(crate) fn lost(view: &impl View) -> Result<Option<Lost>, StoreError> {
+    let Some(row) = view.get(T::Meta, LOST_KEY)? else { return Ok(None) };
+    let mut row = In::versioned(&row, "lost part of the log")?;
+    let from = LogEnd { segment: row.u32()?, offset: row.u64()? };
+    Ok(Some(Lost { from, to_segment: row.u32()? }))
+}
+
+pub(crate) fn put_lost(tables: &mut Tables<'_>, lost: Lost) -> Result<(), StoreError> {
+    let row = Out::versioned().u32(lost.from.segment).u64(lost.from.offset).u32(lost.to_segment);
+    tables.put(T::Meta, LOST_KEY, &row.0)
+}
+
+/// Counts on behind contents that an upgrade has numbered.
+pub(crate) fn put_next_content(tables: &mut Tables<'_>, next: BlobId) -> Result<(), StoreError> {
+    tables.put(T::Meta, NEXT_CONTENT, &Out::versioned().u64(next.0).0)
 }
 
 /// The next number of a counter that begins at 1.

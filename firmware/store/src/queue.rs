@@ -36,6 +36,10 @@ pub(crate) fn decode_due(key: &[u8]) -> Result<(Timestamp, QueueId), StoreError>
     Ok((time_of_key(key.u64()?), QueueId(key.u64()?)))
 }
 
+pub(crate) fn encode(entry: &QueueEntry) -> Result<Vec<u8>, StoreError> {
+    to_postcard_of(VERSION, entry)
+}
+
 pub(crate) fn decode(row: &[u8]) -> Result<QueueEntry, StoreError> {
     from_postcard_of(VERSION, row, "queue entry")
 }
@@ -47,7 +51,7 @@ pub(crate) fn find(view: &impl View, id: QueueId) -> Result<Option<QueueEntry>, 
 /// Replaces the entry's due time and row.
 fn put(tx: &mut Tx<'_, '_>, old: Option<&QueueEntry>, new: &QueueEntry) -> Result<(), StoreError> {
     put_due(tx, new.id, old.and_then(due_of), due_of(new))?;
-    tx.put(T::Queue, &queue_key(new.id), &to_postcard_of(VERSION, new)?)?;
+    tx.put(T::Queue, &queue_key(new.id), &encode(new)?)?;
     tx.effects.queue_changed = true;
     Ok(())
 }

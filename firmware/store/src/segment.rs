@@ -1,16 +1,22 @@
-//! Log segments: where the bytes of messages are. Appended once, read by offset, never changed.
+//! Log segments: where the bytes of messages are, and what each group of acts changed. Appended once, read
+//! by offset, never changed.
 //!
-//! A record is a header, the delivery record, a table of frame lengths and the content as zstd frames of
+//! A record of a content is a header, the delivery record, a table of frame lengths and the content as zstd frames of
 //! [`FRAME_BYTES`] plain bytes each, so that a piece from the middle of a large message costs one or
 //! two frames of memory. FORMAT.md has the bytes.
 
+mod changes;
+mod header;
 mod log;
 mod reader;
 mod record;
+mod scan;
 
+pub(crate) use header::SEGMENT_HEADER_BYTES;
 pub(crate) use log::{Log, LogEnd};
-pub(crate) use reader::{Place, Segments};
+pub(crate) use reader::{PLACE_MAX, Place, Segments};
 pub(crate) use record::{Header, LoggedCopy, LoggedDelivery, RECORD_HEADER_BYTES};
+pub(crate) use scan::{Group, Scan, Tail};
 
 use std::path::{Path, PathBuf};
 
@@ -22,8 +28,6 @@ pub(crate) const FRAME_BYTES: usize = 1 << FRAME_LOG2;
 pub(crate) const FRAME_LOG2: u8 = 18;
 /// A segment that has reached this takes no further record.
 pub(crate) const SEGMENT_BYTES: u64 = 128 * 1024 * 1024;
-/// What stands before the first record of a segment.
-pub(crate) const SEGMENT_HEADER_BYTES: u64 = 16;
 
 /// `00000001.seg`
 pub(crate) fn path_of(dir: &Path, segment: u32) -> PathBuf {
@@ -41,11 +45,4 @@ pub(crate) fn list(disk: &dyn Disk, dir: &Path) -> std::io::Result<Vec<u32>> {
     }
     numbers.sort_unstable();
     Ok(numbers)
-}
-
-/// The first bytes of a segment.
-pub(crate) fn header_of(segment: u32) -> [u8; 16] {
-    let mut header = *b"POSTROOM\x01\0\0\0\0\0\0\0";
-    header[12..].copy_from_slice(&segment.to_be_bytes());
-    header
 }

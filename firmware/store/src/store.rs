@@ -11,11 +11,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::disk::{self, Space};
 use crate::index::{self, Snapshot, T, Tables, View};
+use crate::replay::{self, Replayed};
 use crate::search_index::SearchIndexes;
 use crate::segment::{self, Log, Segments};
 use crate::watchers::Watchers;
-use crate::writer::{Act, Order, QUEUE_MAX, Tx, Writer};
-use crate::{Options, Staging, Stats, StoreError, meta, settings};
+use crate::writer::{Act, Order, QUEUE_MAX, Tx, Unpersisted, Writer};
+use crate::{Options, Staging, Stats, StoreError, meta, settings, upgrade};
 
 /// The store. Cheap to clone; all clones are one store.
 #[derive(Clone)]
@@ -67,14 +68,18 @@ impl Inner {
     }
 }
 
-/// Opens the index of a data directory whose lock is held; makes it if `create`.
-pub(crate) fn open_index(options: &Options, create: bool) -> Result<Database, StoreError> {
+/// Opens the index of a data directory whose lock is held, brings it to this format and replays the log.
+pub(crate) fn open_index(
+    options: &Options,
+    segments: &Segments,
+    mode: Mode,
+) -> Result<(Database, Replayed), StoreError> {
     let (disk, dir) = (&*options.disk, options.dir.as_path());
     let path = disk::index_path(dir);
     let open = |e: std::io::Error| StoreError::Open(format!("{}: {e}", path.display()));
     let is_new = !disk::has_index(disk, dir).map_err(open)?;
     let has_segments = !segment::list(disk, &disk::segments_path(dir)).map_err(open)?.is_empty();
-    if is_new && (has_segments || !create) {
+    if is_new && (has_segments || mode == Mode::Check) {
         // Starting over with an empty index would cut the segments, which hold the mail.
         return Err(StoreError::Open(format!("{} is missing", path.display())));
     }
@@ -88,26 +93,53 @@ pub(crate) fn open_index(options: &Options, create: bool) -> Result<Database, St
         disk.rename(&making, &path).map_err(open)?;
     }
     let file = disk.open(&path, false).map_err(open)?;
-    let database = index::open(file, options.cache_bytes)?;
+    let mut database = index::open(Arc::clone(&file), options.cache_bytes)?;
     disk.sync_dir(dir).map_err(open)?;
-    Ok(database)
-}
-
-/// Makes the tables of a new store; refuses one that a later version wrote.
-fn prepare_tables(database: &Database) -> Result<(), StoreError> {
-    let transaction = index::begin(database)?;
-    let mut tables = Tables::open(&transaction)?;
-    match meta::format(&tables)? {
-        None => meta::put_format(&mut tables)?,
-        // Tables that this version has more are made.
-        Some(meta::FORMAT) => {}
+    match format(&database)? {
+        Some(meta::FORMAT) if index::has_all_tables(&database)? => {}
+        None | Some(meta::FORMAT) => make_tables(&database)?,
+        Some(meta::OLD_FORMAT) if mode == Mode::Run => {
+            drop(database);
+            let kept = disk.open(&dir.join("index.v1"), true).map_err(open)?;
+            upgrade::keep(&*file, &kept).map_err(open)?;
+            disk.sync_dir(dir).map_err(open)?;
+            database = index::open(file, options.cache_bytes)?;
+            upgrade::run(&database, segments)?;
+        }
         Some(other) => {
-            return Err(StoreError::Open(format!(
-                "it has format {other}, this version reads {}",
-                meta::FORMAT
-            )));
+            let ours = meta::FORMAT;
+            let reason = format!("it has format {other}, this version runs with {ours}");
+            return Err(StoreError::Open(reason));
         }
     }
+    let replayed = replay::run(&database, segments)?;
+    Ok((database, replayed))
+}
+
+/// What a store is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// To be used: made if absent, upgraded if old.
+    Run,
+    /// To be looked at.
+    Check,
+}
+
+fn format(database: &Database) -> Result<Option<u64>, StoreError> {
+    let view = Snapshot::of(database)?;
+    if view.is_new()? { Ok(None) } else { meta::format(&view) }
+}
+
+/// Makes the tables of a new store, and those that a later version of the format has more.
+fn make_tables(database: &Database) -> Result<(), StoreError> {
+    let mut transaction = index::begin(database)?;
+    index::make_durable(&mut transaction)?;
+    let mut tables = Tables::open(&transaction);
+    tables.make_all()?;
+    if meta::format(&tables)?.is_none() {
+        meta::put_format(&mut tables)?;
+    }
+    tables.flush()?;
     drop(tables);
     transaction.commit().map_err(StoreError::index("committing"))
 }
@@ -120,14 +152,19 @@ impl Store {
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let dir = &options.dir;
         let lock = disk::prepare(&*options.disk, dir)?;
-        let database = Arc::new(open_index(&options, true)?);
-        prepare_tables(&database)?;
-        let snapshot = Snapshot::of(&database)?;
-        let settings = Arc::new(settings::load(&snapshot)?);
         let segments =
             Arc::new(Segments::new(Arc::clone(&options.disk), &disk::segments_path(dir)));
-        let log = Log::open(Arc::clone(&segments), meta::log_end(&snapshot)?)?;
+        let (database, replayed) = open_index(&options, &segments, Mode::Run)?;
+        let database = Arc::new(database);
+        let snapshot = Snapshot::of(&database)?;
+        let settings = Arc::new(settings::load(&snapshot)?);
         drop(snapshot);
+        let group = replayed.group;
+        let log = Log::open(Arc::clone(&segments), replayed)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(|e| StoreError::Open(format!("the writer's clock: {e}")))?;
         let watchers = Arc::new(Watchers::new(Arc::clone(&settings)));
         let (orders, queue) = mpsc::channel(QUEUE_MAX);
         let (failed, has_failed) = watch::channel(false);
@@ -138,6 +175,10 @@ impl Store {
             watchers: Arc::clone(&watchers),
             failed,
             settings,
+            group,
+            unpersisted: Unpersisted::default(),
+            checkpoint_after: options.checkpoint_after,
+            runtime,
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -174,6 +215,16 @@ impl Store {
         }
         let inner = self.inner;
         tokio::task::spawn_blocking(move || inner.join()).await.map_err(|_| StoreError::Closed)
+    }
+
+    /// Makes the index durable up to the last act, so that the log before needs no replay. No act needs it
+    /// to be durable; who removes a segment does.
+    ///
+    /// # Errors
+    /// `Index`, after which no act is taken any more; `Closed`.
+    pub async fn checkpoint(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.order(Order::Checkpoint(reply), answer).await
     }
 
     /// Returns when the index has failed and no act is taken any more. Whoever runs the store then ends

@@ -13,7 +13,7 @@ fn id_of(key: &[u8]) -> Option<BlobId> {
 }
 
 pub(super) fn walk(walk: &mut Walk<'_>, segments: &Segments) -> Result<(), StoreError> {
-    let end = meta::log_end(walk.view)?;
+    let (end, _) = meta::log_end(walk.view)?;
     let mut keys = Vec::new();
     walk.view.scan(T::Blob, &[], &[], &mut |key, _| {
         keys.push(key.to_vec());
@@ -33,6 +33,9 @@ pub(super) fn walk(walk: &mut Walk<'_>, segments: &Segments) -> Result<(), Store
             format!("content {id} says it has {} links, it has {links}", blob.links)
         });
         let place = blob.place;
+        if links > 0 {
+            *walk.live.entry(place.segment).or_default() += place.record_len();
+        }
         let is_behind = place.segment > end.segment
             || (place.segment == end.segment && place.end() > end.offset);
         walk.expect(!is_behind, || format!("content {id} stands behind the end of the log"));

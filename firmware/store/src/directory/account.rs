@@ -294,6 +294,24 @@ pub(crate) fn create(tx: &mut Tx<'_, '_>, new: &NewAccount) -> Result<AccountId,
     Ok(id)
 }
 
+/// What can be said of a deleted account of which format 1 kept no more than the DN: restored, it needs a
+/// new password.
+pub(crate) fn remains(
+    id: AccountId,
+    dn: &str,
+    deleted_at: Timestamp,
+) -> Result<Option<Entry>, StoreError> {
+    let Some(address) = dn::address_of_account(dn) else { return Ok(None) };
+    let mut entry = entry::new(dn.to_owned(), &CLASSES, deleted_at)?;
+    entry.set(entry::ID, [id.to_string()]);
+    entry.set("uid", [address.local().to_lowercase()]);
+    entry.set(entry::ADDRESS, [address.to_string()]);
+    entry.set(entry::STATUS, ["active"]);
+    set_name(&mut entry, "", &address);
+    set_role(&mut entry, false);
+    Ok(Some(entry))
+}
+
 fn claim_aliases(
     tables: &mut Tables<'_>,
     id: AccountId,

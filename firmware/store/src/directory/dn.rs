@@ -28,6 +28,27 @@ pub(crate) fn of_account(address: &Address) -> String {
     format!("uid={uid},ou=people,{}", of_domain(address.domain()))
 }
 
+/// The address that [`of_account`] made the DN of.
+pub(crate) fn address_of_account(dn: &str) -> Option<Address> {
+    let mut parts = vec![String::new()];
+    let mut chars = dn.chars();
+    while let Some(c) = chars.next() {
+        match (c, parts.last_mut()) {
+            (',', _) => parts.push(String::new()),
+            ('\\', Some(part)) => part.push(chars.next()?),
+            (c, Some(part)) => part.push(c),
+            (_, None) => return None,
+        }
+    }
+    let (uid, people, domain) = match parts.as_slice() {
+        [uid, people, domain @ ..] => (uid.strip_prefix("uid=")?, people.as_str(), domain),
+        _ => return None,
+    };
+    let labels: Option<Vec<&str>> = domain.iter().map(|part| part.strip_prefix("dc=")).collect();
+    let address = Address::new(uid, DomainName::parse(&labels?.join(".")).ok()?).ok()?;
+    (people == "ou=people" && of_account(&address) == dn).then_some(address)
+}
+
 /// `cn=info,ou=aliases,dc=office,dc=test`
 pub(crate) fn of_alias(address: &Address) -> String {
     let cn = escape(&address.local().to_lowercase());
@@ -37,6 +58,18 @@ pub(crate) fn of_alias(address: &Address) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_comes_back_from_its_dn() {
+        for text in ["anna@office.test", "a+b@x.test", "\"a, b\"@x.test", "#x=y@a.b.test"] {
+            let address = Address::parse(text).unwrap();
+            let dn = of_account(&address);
+            assert_eq!(address_of_account(&dn), Some(address), "{dn}");
+        }
+        for dn in ["", "uid=a", "cn=a,ou=aliases,dc=x", "uid=a,ou=people,cn=x", "uid=a\\"] {
+            assert_eq!(address_of_account(dn), None, "{dn}");
+        }
+    }
 
     #[test]
     fn special_characters_are_escaped() {

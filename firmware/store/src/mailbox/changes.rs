@@ -162,7 +162,7 @@ mod tests {
         let file = disk.open(&dir.path().join("index"), true).unwrap();
         let database = index::open(file, 4 << 20).unwrap();
         let transaction = index::begin(&database).unwrap();
-        let mut tables = Tables::open(&transaction).unwrap();
+        let mut tables = Tables::open(&transaction);
         let id = MailboxId(7);
         let mut mailbox = MailboxRow {
             account: AccountId(1),

@@ -12,6 +12,8 @@ use super::{FRAME_BYTES, Header, RECORD_HEADER_BYTES, path_of};
 use crate::codec::In;
 use crate::{Disk, DiskFile, StoreError};
 
+/// No offset, length or size is this large: 1 TB.
+pub(crate) const PLACE_MAX: u64 = 1 << 40;
 /// Segment files held open for reading.
 const OPEN_MAX: usize = 256;
 
@@ -37,6 +39,10 @@ impl Place {
     fn frame_len(&self, number: u64) -> usize {
         let begin = number.saturating_mul(FRAME_BYTES as u64);
         usize::try_from(self.size.saturating_sub(begin)).unwrap_or(usize::MAX).min(FRAME_BYTES)
+    }
+    /// Bytes of the whole record.
+    pub(crate) fn record_len(&self) -> u64 {
+        self.end() - self.offset
     }
     /// Where the record ends.
     pub(crate) fn end(&self) -> u64 {
@@ -64,12 +70,17 @@ impl Segments {
         }
     }
 
+    /// Bytes of a segment.
+    pub(crate) fn len(&self, segment: u32) -> Result<u64, StoreError> {
+        self.file(segment)?.len().map_err(StoreError::io("reading a segment"))
+    }
+
     /// Forgets an open file (the segment is removed).
     pub(crate) fn forget(&self, segment: u32) {
         self.opened().remove(&segment);
     }
 
-    fn file(&self, segment: u32) -> Result<Arc<dyn DiskFile>, StoreError> {
+    pub(super) fn file(&self, segment: u32) -> Result<Arc<dyn DiskFile>, StoreError> {
         if let Some(file) = self.opened().get(&segment) {
             return Ok(Arc::clone(file));
         }
@@ -155,6 +166,16 @@ impl Segments {
 
     /// Reads all of a content and its record's head; says whether they are what was written.
     pub(crate) fn verify(&self, place: &Place, hash: &BlobHash) -> Result<(), StoreError> {
+        self.verify_with(place, hash, &mut |_| {})
+    }
+
+    /// As [`Segments::verify`]; `take` gets the plain bytes.
+    pub(crate) fn verify_with(
+        &self,
+        place: &Place,
+        hash: &BlobHash,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), StoreError> {
         let file = self.file(place.segment)?;
         let damaged = |why: &str| Err(StoreError::Damaged(format!("message {hash}: {why}")));
         let mut head = [0; RECORD_HEADER_BYTES];
@@ -181,6 +202,7 @@ impl Segments {
                 return damaged("it is short");
             }
             hasher.update(&piece);
+            take(&piece);
             offset += piece.len() as u64;
         }
         if hasher.finalize().as_bytes() != &hash.0 {

@@ -1,19 +1,24 @@
 //! The head of a log record: what it is, how long, whose, and a checksum over all of that.
 
-use base::{AccountId, BlobHash, MailboxId, ModSeq, QueueId, Timestamp, Uid};
+use base::{AccountId, BlobHash, BlobId, MailboxId, ModSeq, QueueId, Timestamp, Uid};
 use serde::{Deserialize, Serialize};
 
 use super::FRAME_LOG2;
 use crate::StoreError;
-use crate::codec::{In, Out, VERSION};
+use crate::codec::{In, Out, VERSION, from_postcard_of, to_postcard_of};
 
 /// Bytes of the head with its checksum.
 pub(crate) const RECORD_HEADER_BYTES: usize = 72;
-const MAGIC: [u8; 4] = *b"PRec";
+/// Each record begins with it.
+pub(crate) const MAGIC: &[u8; 4] = b"PRec";
 /// A message's content with the delivery that brought it.
-const KIND_CONTENT: u8 = 1;
+pub(crate) const KIND_CONTENT: u8 = 1;
 
-/// What a record says about the delivery that brought the content, so that it can be replayed.
+/// The version of the delivery record. Version 1 had no content number before it.
+const DELIVERY_VERSION: u8 = 2;
+
+/// What a record says about the delivery that brought the content: enough to find mail again in a log
+/// whose index is lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LoggedDelivery {
     /// Copies in mailboxes.
@@ -35,6 +40,19 @@ pub(crate) struct LoggedCopy {
     pub(crate) keywords: Vec<String>,
 }
 
+/// The delivery record of the content with this number.
+pub(crate) fn encode_delivery(
+    id: BlobId,
+    delivery: &LoggedDelivery,
+) -> Result<Vec<u8>, StoreError> {
+    to_postcard_of(DELIVERY_VERSION, &(id, delivery))
+}
+
+/// The content and the delivery of a delivery record.
+pub(crate) fn decode_delivery(bytes: &[u8]) -> Result<(BlobId, LoggedDelivery), StoreError> {
+    from_postcard_of(DELIVERY_VERSION, bytes, "delivery record")
+}
+
 /// The head of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -54,7 +72,7 @@ impl Header {
     /// Head, delivery record and frame table as they stand in the segment.
     pub(crate) fn encode(&self, meta: &[u8], frames: &[u32]) -> Vec<u8> {
         let head = Out::default()
-            .bytes(&MAGIC)
+            .bytes(MAGIC)
             .u8(VERSION)
             .u8(KIND_CONTENT)
             .u8(FRAME_LOG2)
@@ -76,7 +94,7 @@ impl Header {
     pub(crate) fn decode(bytes: &[u8; RECORD_HEADER_BYTES]) -> Result<Self, StoreError> {
         let damaged = |why: &str| StoreError::Damaged(format!("log record: {why}"));
         let mut fields = In::plain(bytes, "log record");
-        if fields.take::<4>()? != MAGIC {
+        if fields.take::<4>()? != *MAGIC {
             return Err(damaged("no record begins here"));
         }
         let [version, kind, frame_log2, _] = fields.take::<4>()?;

@@ -17,6 +17,34 @@ fn flip(path: &std::path::Path, at: u64) {
     file.write_all_at(&[byte[0] ^ 0x20], at).unwrap();
 }
 
+/// A record of a segment.
+pub(crate) struct Record {
+    pub(crate) kind: u8,
+    pub(crate) begin: u64,
+    pub(crate) end: u64,
+}
+
+/// The records of a segment, as FORMAT.md describes them.
+pub(crate) fn records(bytes: &[u8]) -> Vec<Record> {
+    let number = |at: usize, len: usize| {
+        bytes[at..at + len].iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte))
+    };
+    let mut records = Vec::new();
+    let mut at = 52;
+    while at < bytes.len() {
+        assert_eq!(bytes[at..at + 4], *b"PRec");
+        let kind = bytes[at + 5];
+        let len = match kind {
+            1 => 72 + number(at + 8, 4) + 4 * number(at + 12, 4) + number(at + 16, 8),
+            _ => 64 + number(at + 8, 4),
+        };
+        let (begin, end) = (at as u64, at as u64 + len);
+        records.push(Record { kind, begin, end });
+        at = usize::try_from(end).unwrap();
+    }
+    records
+}
+
 #[tokio::test]
 async fn a_first_start_that_was_cut_off_is_made_again() {
     let dir = tempfile::tempdir().unwrap();
@@ -35,12 +63,16 @@ async fn a_flipped_bit_is_found_by_reading_and_by_the_walk() {
     let (office, anna) = Fixture::office().await;
     office.deliver(&[anna], &text(40)).await;
     let segment = office.path().join("segments/00000001.seg");
-    let len = std::fs::metadata(&segment).unwrap().len();
     let Fixture { dir, clock, store } = office;
     store.close().await.unwrap();
     let data = dir.path().join("data");
+    let record = records(&std::fs::read(&segment).unwrap())
+        .into_iter()
+        .find(|record| record.kind == 1)
+        .unwrap();
     // In the content, in the delivery record, in the head.
-    for (at, is_content) in [(len - 20, true), (16 + 74, false), (16 + 40, false)] {
+    let places = [(record.end - 20, true), (record.begin + 74, false), (record.begin + 40, false)];
+    for (at, is_content) in places {
         flip(&segment, at);
         let report = Store::check(&data).unwrap();
         assert_eq!(report.problems.len(), 1, "{at}: {:?}", report.problems);

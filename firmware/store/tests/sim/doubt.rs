@@ -1,7 +1,8 @@
 //! What a store may hold after a batch of acts of which some were not acknowledged.
 //!
 //! An acknowledged act is there. One that was answered with an error of the disk, or not at all, is there
-//! wholly or not, and in the order of the batch: of neighbours that failed together, the first few.
+//! wholly or not. Of neighbours that nobody tried any more, the first few: they are in the order of the
+//! batch.
 
 use store::StoreError;
 
@@ -42,6 +43,12 @@ impl End {
     }
 }
 
+/// Whether an act with this error may have had a group of its own: one that failed before it may be gone
+/// while it is there.
+fn was_tried(error: &str) -> bool {
+    error != "Closed"
+}
+
 /// A state that was known, and acts since.
 #[derive(Debug)]
 pub(crate) struct Doubt {
@@ -70,7 +77,13 @@ impl Doubt {
         let mut current = 0;
         for (_, end) in &self.acts {
             match end {
-                End::Unknown(_) => current += 1,
+                End::Unknown(error) => {
+                    if current > 0 && was_tried(error) {
+                        runs.push(current);
+                        current = 0;
+                    }
+                    current += 1;
+                }
                 End::Refused(_) => {}
                 End::Acknowledged(_) => {
                     if current > 0 {
@@ -102,7 +115,10 @@ impl Doubt {
                         return Err(format!("{act:?} was answered {told}, expected {expected:?}"));
                     }
                 }
-                End::Unknown(_) => {
+                End::Unknown(error) => {
+                    if in_run > 0 && was_tried(error) {
+                        (run, in_run) = (run + 1, 0);
+                    }
                     in_run += 1;
                     if done.get(run).is_some_and(|done| in_run <= *done) {
                         // It may have been refused in the end; then it changes nothing here either.
