@@ -11,6 +11,7 @@ use super::reply::{Fail, Outcome, no, ok};
 use super::search::answer::esearch;
 use super::search::run::for_rows;
 use super::session::Session;
+use super::view::Counted;
 use crate::search::pool::{self, Slice};
 use crate::search::sorting::{KeyBytes, SortKeys, TooMany, display_text, mailbox_text, sent_secs};
 use crate::search::subject::base_subject;
@@ -169,9 +170,9 @@ impl Session {
         let sorting = async { Ok(pool::run(move |_| sorter.keys.sorted()).await?) };
         let mut order = self.while_here(sorting).await?;
         if numbers == Numbers::Sequence {
-            let view = &self.selected()?.view;
+            let counted = Counted::over(self.selected()?.view.uids());
             for number in &mut order {
-                *number = view.uids().seq_of(Uid(*number)).unwrap_or_default();
+                *number = counted.of(Uid(*number)).unwrap_or_default();
             }
         }
         let modseq = wants_modseq.then_some(found.highest_modseq);

@@ -2,7 +2,7 @@
 //!
 //! What threads are made of comes from stored header fields; no message is opened.
 
-use base::{Uid, UidRanges};
+use base::Uid;
 use message::MailHeader;
 use store::Row;
 
@@ -10,6 +10,7 @@ use super::parse::{Algorithm, Numbers, Thread};
 use super::reply::{Outcome, ok};
 use super::session::Session;
 use super::sort::Collect;
+use super::view::Counted;
 use crate::search::pool;
 use crate::search::sorting::{TooMany, sent_secs};
 use crate::search::threads::{self, Threads, Token};
@@ -48,7 +49,7 @@ impl Session {
             .await?)
         };
         let forest = self.while_here(threading).await?;
-        let view: UidRanges = self.selected()?.view.uids().clone();
+        let counted = Counted::over(self.selected()?.view.uids());
         self.conn.write(b"* THREAD");
         let mut before = Token::Close;
         for (n, token) in forest.tokens().enumerate() {
@@ -66,7 +67,7 @@ impl Session {
                 Token::Message(uid) => {
                     let number = match numbers {
                         Numbers::Uid => uid,
-                        Numbers::Sequence => view.seq_of(Uid(uid)).unwrap_or_default(),
+                        Numbers::Sequence => counted.of(Uid(uid)).unwrap_or_default(),
                     };
                     let blank = if matches!(before, Token::Message(_)) { " " } else { "" };
                     self.conn.write(format!("{blank}{number}").as_bytes());

@@ -189,6 +189,33 @@ impl View {
     }
 }
 
+/// The sequence numbers of UIDs in any order. A walk over the ranges for each of 100,000 messages would be
+/// a walk too many.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    /// First and last UID of a range, and how many stand before it.
+    ranges: Vec<(u32, u32, u32)>,
+}
+
+impl Counted {
+    pub(crate) fn over(uids: &UidRanges) -> Self {
+        let mut before = 0;
+        let counted = uids.ranges().iter().map(|&(first, last)| {
+            let range = (first, last, before);
+            before += last - first + 1;
+            range
+        });
+        Self { ranges: counted.collect() }
+    }
+
+    /// The sequence number of `uid`, if it is there.
+    pub(crate) fn of(&self, uid: Uid) -> Option<u32> {
+        let at = self.ranges.partition_point(|range| range.1 < uid.0);
+        let &(first, _, before) = self.ranges.get(at).filter(|range| range.0 <= uid.0)?;
+        Some(before + (uid.0 - first) + 1)
+    }
+}
+
 /// Counts along a view. UIDs must be asked for in ascending order.
 #[derive(Clone, Debug)]
 pub(crate) struct Sequence<'a> {
@@ -256,6 +283,15 @@ mod tests {
         assert!(view.resolve(&set("6"), Numbers::Sequence).is_err());
         assert!(view.resolve(&set("6:*"), Numbers::Sequence).is_ok());
         assert!(View::default().resolve(&set("1:*"), Numbers::Sequence).unwrap().is_empty());
+    }
+
+    #[test]
+    fn numbers_are_counted_in_any_order() {
+        let uids = ranges(&[3, 5, 6, 7, 20]);
+        let counted = Counted::over(&uids);
+        for uid in [20, 3, 7, 4, 6, 5, 1, 21] {
+            assert_eq!(counted.of(Uid(uid)), uids.seq_of(Uid(uid)), "{uid}");
+        }
     }
 
     #[test]

@@ -173,7 +173,8 @@ impl Charset {
         match Encoding::for_label_no_replacement(label.as_bytes()) {
             Some(encoding) if encoding == UTF_8 => utf8(),
             Some(encoding) => Self::Other {
-                decoder: Box::new(encoding.new_decoder_with_bom_removal()),
+                // A byte order mark knows better than `charset=utf-16`.
+                decoder: Box::new(encoding.new_decoder()),
                 text: String::new(),
             },
             None => match charset_decoder(label.as_bytes()) {
@@ -284,6 +285,7 @@ mod tests {
             ("quoted-printable", Some("koi8-r"), b"=F0=D2=C9=D7=C5=D4", "Привет"),
             ("base64", None, b"R3LDvMOf\r\nZSBh\r\ndXMgS8O2bG4=", "Grüße aus Köln"),
             ("base64", Some("utf-16"), b"//5IAGkA", "Hi"),
+            ("base64", Some("utf-16"), b"/v8ASABp", "Hi"),
             ("base64", Some("utf-16be"), b"AEgAaQ==", "Hi"),
             ("7bit", Some("iso-2022-jp"), b"\x1b$BF|K\\8l\x1b(B!", "日本語!"),
             ("7bit", Some("utf-7"), b"+ZYeB9FH6ckh5Pg-, 1980.", "文致出版社, 1980."),
