@@ -102,8 +102,8 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def main():
-    host, port, login, password, certificate, subject, *deliver = sys.argv[1:]
+def start(host, port, login, password, certificate, drive):
+    """Starts Thunderbird with a profile of its own, hands drive(client, server key) the session, and ends it."""
     with open(certificate, encoding="ascii") as pem:
         base64 = "".join(line.strip() for line in pem if not line.startswith("-----"))
     control = free_port()
@@ -127,21 +127,21 @@ def main():
              "--no-remote", "--profile", profile],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            drive(control, host, int(port), login, password, base64, subject, deliver)
+            client = Marionette(host="127.0.0.1", port=control)
+            until("Marionette", lambda: reachable(control))
+            client.start_session()
+            client.set_context("chrome")
+            client.timeout.script = PATIENCE_SECS
+            key = client.execute_script(SETUP, [host, int(port), login, password, base64])
+            print("account set up:", key)
+            drive(client, key)
         finally:
             thunderbird.kill()
             thunderbird.wait()
 
 
-def drive(control, host, port, login, password, certificate, subject, deliver):
-    client = Marionette(host="127.0.0.1", port=control)
-    until("Marionette", lambda: reachable(control))
-    client.start_session()
-    client.set_context("chrome")
-    client.timeout.script = PATIENCE_SECS
-    key = client.execute_script(SETUP, [host, port, login, password, certificate])
-    print("account set up:", key)
-
+def special_folders(client, key):
+    """Waits for the folder list; every special use must be seen."""
     names = {"Inbox", "Drafts", "Sent", "Trash", "Junk", "Archive"}
 
     def folders():
@@ -155,6 +155,10 @@ def drive(control, host, port, login, password, certificate, subject, deliver):
         if not any(flags & flag for _, flags, _ in seen):
             raise SystemExit(f"FAILED: no folder with flag {flag:#x}")
     until("the inbox", lambda: client.execute_script(OPEN_INBOX, [key]))
+
+
+def drive(client, key, subject, deliver):
+    special_folders(client, key)
 
     def subjects():
         return client.execute_script(SUBJECTS, [key])
@@ -177,4 +181,11 @@ def reachable(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-main()
+def main():
+    host, port, login, password, certificate, subject, *deliver = sys.argv[1:]
+    start(host, port, login, password, certificate,
+          lambda client, key: drive(client, key, subject, deliver))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,9 @@
 //! Real clients against `postroomd serve --provision` with the example of the design: swaks sends in, mbsync
-//! and Thunderbird read, curl sends out by 465.
+//! and Thunderbird read, curl and fetchmail fetch by POP3, curl sends out by 465.
+
+mod mbsync;
+mod pop3;
+mod thunderbird;
 
 use std::fs;
 use std::net::IpAddr;
@@ -98,51 +102,6 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-#[test]
-fn swaks_sends_in_and_mbsync_reads_twice_the_same() {
-    let office = office();
-    run(&mut office.swaks("anna@office.test", "to anna"));
-    run(&mut office.swaks("info@office.test", "to her alias"));
-    let refused = office.swaks("nobody@office.test", "to nobody").output().unwrap();
-    assert!(!refused.status.success());
-    assert!(String::from_utf8_lossy(&refused.stdout).contains("550 5.1.1"), "{refused:?}");
-
-    let maildir = office.scratch.path().join("mail");
-    fs::create_dir(&maildir).unwrap();
-    let config = office.scratch.path().join("mbsyncrc");
-    let text = format!(
-        "IMAPAccount box\nHost {}\nPort {}\nUser anna@office.test\nPass secret-anna\nSSLType IMAPS\n\
-         CertificateFile {}\nAuthMechs LOGIN\n\nIMAPStore far\nAccount box\n\nMaildirStore near\n\
-         Path {m}/\nInbox {m}/INBOX\nSubFolders Verbatim\n\nChannel all\nFar :far:\nNear :near:\n\
-         Patterns *\nCreate Both\nExpunge Both\nSyncState *\n",
-        office.host(),
-        office.port(993),
-        office.certificate().display(),
-        m = maildir.display()
-    );
-    fs::write(&config, text).unwrap();
-    let sync = || run(Command::new("mbsync").arg("-c").arg(&config).arg("-a"));
-    sync();
-    let mails = |sub: &str| files(&maildir.join(sub)).iter().filter(|f| is_mail(f)).count();
-    assert_eq!(mails("INBOX"), 2);
-    for folder in ["Drafts", "Sent", "Trash", "Junk", "Archive"] {
-        assert!(maildir.join(folder).is_dir(), "{folder} was not made");
-    }
-    let before = files(&maildir).len();
-    sync();
-    assert_eq!(files(&maildir).len(), before, "the second run changes nothing");
-
-    // Two ways: what is marked read and filed here is so there.
-    let new = files(&maildir.join("INBOX")).into_iter().find(|f| is_mail(f)).unwrap();
-    let name = new.file_name().unwrap().to_string_lossy().into_owned();
-    let seen = maildir.join("INBOX/cur").join(format!("{}:2,S", name.split(':').next().unwrap()));
-    fs::rename(&new, seen).unwrap();
-    sync();
-    let mut imap = office.daemon.imap("anna").unwrap();
-    let status = imap.imap("STATUS INBOX (MESSAGES UNSEEN)").unwrap();
-    assert_eq!(status[0], "* STATUS INBOX (MESSAGES 2 UNSEEN 1)");
-}
-
 fn is_mail(path: &Path) -> bool {
     let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
     folder == "new" || folder == "cur"
@@ -187,23 +146,4 @@ fn curl_sends_out_by_465_and_reads_by_imaps() {
         .args(["--silent", "--show-error", "--insecure", "--url", &url])
         .args(["--user", "anna@office.test:secret-anna"]));
     assert!(text.contains("Subject: for curl") && text.contains("Good morning."), "{text}");
-}
-
-#[test]
-fn thunderbird_sets_up_reads_and_idles() {
-    let python =
-        std::env::var_os("POSTROOM_PYTHON").expect("POSTROOM_PYTHON (cargo xtask test sets it)");
-    let office = office();
-    run(&mut office.swaks("anna@office.test", "for Thunderbird"));
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/thunderbird.py");
-    let deliver = office.swaks("anna@office.test", "while you idle");
-    let told = run(Command::new(python)
-        .arg(script)
-        .args([&office.host(), &office.port(993).to_string(), "anna@office.test", "secret-anna"])
-        .arg(office.certificate())
-        .arg("for Thunderbird")
-        .arg(deliver.get_program())
-        .args(deliver.get_args()));
-    println!("{told}");
-    assert!(told.trim_end().ends_with("OK"), "{told}");
 }
