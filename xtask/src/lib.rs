@@ -27,6 +27,7 @@ pub mod daemon;
 mod disk;
 mod early_cpio;
 mod esp;
+mod fuzz;
 mod grub;
 mod host;
 pub mod image;
@@ -63,6 +64,8 @@ enum Command {
     Test(test::Options),
     /// Format, lints, house rules, unit tests and transcripts: before every commit
     Check(check::Options),
+    /// Feed the parsers with what nobody would send: libFuzzer
+    Fuzz(fuzz::Options),
     /// Build the disk image
     Image(image::Options),
     /// Measure against a named peer
@@ -85,6 +88,7 @@ pub fn main() -> anyhow::Result<()> {
         Command::Run(options) => run::run(&place, &options),
         Command::Test(options) => test::test(&place, &options),
         Command::Check(options) => check::check(&place, &options),
+        Command::Fuzz(options) => fuzz::fuzz(&place, &options),
         Command::Image(options) => image::command(&place, &options),
         Command::Bench(options) => bench::bench(&place, &options),
         Command::Sim(options) => sim::sim(&place, &options),

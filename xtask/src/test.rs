@@ -5,7 +5,7 @@
 
 use crate::place::Place;
 use crate::suite::{Suite, count_tests, tests_command};
-use crate::{browser, check, daemon, host, image, interop};
+use crate::{browser, check, daemon, fuzz, host, image, interop};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ const BENCH: &str = "bench::";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only this step (and what it needs): one of `check`'s, or daemon, served, image, boot,
+    /// Only this step (and what it needs): one of `check`'s, or fuzz, daemon, served, image, boot,
     /// browser, interop
     #[arg(long, value_name = "STEP")]
     only: Option<String>,
@@ -26,6 +26,7 @@ pub(crate) struct Options {
 pub(crate) fn test(place: &Place, options: &Options) -> Result<()> {
     let mut suite = Suite::new(options.only.as_deref());
     check::steps(place, &mut suite);
+    suite.counted("fuzz", || fuzz::smoke(place));
     let wants_image = suite.wants("image") || suite.wants("boot");
     let names = ["daemon", "served", "browser", "interop"];
     if wants_image || names.iter().any(|name| suite.wants(name)) {

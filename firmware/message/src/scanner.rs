@@ -64,6 +64,10 @@ impl Frame {
     fn close(self, end: u64, lines: u64) -> (Part, Option<MailHeader>) {
         let mut part = self.part;
         part.body_end = end.max(part.body_start);
+        // What holds an empty part reaches as far as that.
+        let inner = self.children.iter().map(|child| child.body_end).max();
+        let embedded = self.embedded.as_ref().map(|(_, root)| root.body_end);
+        part.body_end = part.body_end.max(inner.unwrap_or(0)).max(embedded.unwrap_or(0));
         let lines = lines.saturating_sub(self.lines_before);
         part.lines = u32::try_from(lines).unwrap_or(u32::MAX);
         part.kind = match (self.holds, self.embedded) {
@@ -240,8 +244,10 @@ impl Scanner {
     fn close_down_to(&mut self, keep: usize, end: u64, lines: u64) {
         while self.open.len() > keep {
             if self.in_header {
-                // A header section without an empty line: the body is empty, and begins here.
-                self.end_header(self.line_start, self.lines);
+                // A header section without an empty line: the body is empty and begins where the part
+                // ends, before the line end of a delimiter. A part with nothing at all lies behind that.
+                let begin = self.open.last().map_or(end, |frame| frame.part.header_start);
+                self.end_header(end.max(begin), lines);
                 continue;
             }
             let Some(frame) = self.open.pop() else { return };

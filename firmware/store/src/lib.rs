@@ -33,6 +33,8 @@ mod delivering;
 mod directory;
 mod disk;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod mail;
 mod mailbox;

@@ -22,6 +22,7 @@ mod emit;
 mod enable;
 mod expunge;
 mod fetch;
+pub(crate) mod fuzzing;
 mod idle;
 mod list;
 mod mutf7;

@@ -18,7 +18,7 @@ mod capability;
 mod listing;
 mod login;
 mod maildrop;
-mod parse;
+pub(crate) mod parse;
 mod reply;
 mod retrieve;
 mod session;
