@@ -14,7 +14,7 @@ pub mod kind;
 
 pub use address::{Address, AddressError, DomainName};
 pub use budget::{Tier, TierBudget};
-pub use clock::{Clock, FixedClock, SystemClock, Timestamp};
+pub use clock::{Civil, Clock, FixedClock, SystemClock, Timestamp};
 pub use ids::{
     AccountId, BlobHash, BlobId, MailboxId, ModSeq, QueueId, Uid, UidRanges, UidValidity,
 };

@@ -1,5 +1,5 @@
 //! The one binary: `postroomd init` is PID 1, `postroomd serve` the daemon, `postroomd check` the walk over
-//! a stopped store.
+//! a stopped store, `postroomd export` the way out of one.
 //!
 //! Here are only the command line and the choice of role. Standard output carries what a caller reads (the
 //! READY line, findings of `check`); logs go to standard error.
@@ -32,12 +32,40 @@ enum Role {
     Init,
     /// The daemon
     Serve(ServeArgs),
+    /// Writes the mail of an account out of a stopped store, damaged or not
+    Export(ExportArgs),
     /// Walks over everything in a stopped store and says what is wrong
     Check {
         /// The data directory
         #[arg(long)]
         data: PathBuf,
     },
+}
+
+/// What `export` is told.
+#[derive(Debug, clap::Args)]
+struct ExportArgs {
+    /// The data directory
+    #[arg(long)]
+    data: PathBuf,
+    /// Whose mail: an address, or the account's number where the directory is lost
+    #[arg(long)]
+    account: String,
+    /// An empty folder; made if absent
+    #[arg(long)]
+    to: PathBuf,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = ExportAs::Maildir)]
+    format: ExportAs,
+}
+
+/// `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ExportAs {
+    /// A folder per mailbox, a file per message
+    Maildir,
+    /// A file per mailbox
+    Mbox,
 }
 
 /// What `serve` is told.
@@ -89,6 +117,7 @@ fn main() -> ExitCode {
             }
         },
         Role::Check { data } => check(&data),
+        Role::Export(args) => export(&args),
     }
 }
 
@@ -119,4 +148,37 @@ fn check(data: &Path) -> ExitCode {
         report.problems.len()
     ));
     if report.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn export(args: &ExportArgs) -> ExitCode {
+    log::start(None);
+    let account = match (args.account.parse(), base::Address::parse(&args.account)) {
+        (Ok(number), _) => store::ExportAccount::Id(base::AccountId(number)),
+        (_, Ok(address)) => store::ExportAccount::Address(address),
+        _ => {
+            say(&format!("{:?} is neither an address nor a number", args.account));
+            return ExitCode::FAILURE;
+        }
+    };
+    let format = match args.format {
+        ExportAs::Maildir => store::ExportFormat::Maildir,
+        ExportAs::Mbox => store::ExportFormat::Mbox,
+    };
+    // What damage makes the index library say is in the report.
+    std::panic::set_hook(Box::new(|_| {}));
+    let report = match store::Store::export(&args.data, &account, &args.to, format) {
+        Ok(report) => report,
+        Err(err) => {
+            say(&format!("nothing can be exported: {err}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    for skipped in &report.skipped {
+        say(skipped);
+    }
+    say(&format!(
+        "{} messages exported, {} of them found in the log only; {} things could not be read",
+        report.messages, report.salvaged, report.skipped_count
+    ));
+    if report.skipped_count == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -4,8 +4,10 @@
 //! Never here: `std::fs`. Every byte the store keeps goes through [`Disk`]; [`real`] is the one that
 //! stands on the operating system.
 
+mod overlay;
 mod real;
 
+pub(crate) use overlay::Overlay;
 pub(crate) use real::RealDisk;
 
 use std::fmt::Debug;

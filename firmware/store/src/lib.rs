@@ -22,7 +22,7 @@
 //! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: the trait under everything,
 //!   the real disk, folders, lock, space.
 //! - `reading`: many messages in a row. `search_index`: signatures of messages, a cache beside the index.
-//! - `check`: the walk over everything.
+//! - `check`: the walk over everything. `export`: mail out of a store in any state.
 //!
 //! `FORMAT.md` describes the bytes on disk and what is assumed of the disk.
 
@@ -33,6 +33,7 @@ mod delivering;
 mod directory;
 mod disk;
 mod error;
+mod export;
 #[doc(hidden)]
 pub mod fuzzing;
 mod index;
@@ -64,6 +65,7 @@ pub use directory::{
 };
 pub use disk::{Disk, DiskFile};
 pub use error::StoreError;
+pub use export::{ExportAccount, ExportFormat, ExportReport};
 pub use mail::{
     Appended, Changes, CheckReport, Copied, Delivered, Delivery, DropRow, FlagOp, FlagOutcome,
     Flags, ImapTexts, LocalTarget, Mailbox, NewMessage, Row, SpecialUse, Stats, TargetMailbox,

@@ -15,7 +15,7 @@ mod scan;
 pub(crate) use header::SEGMENT_HEADER_BYTES;
 pub(crate) use log::{Log, LogEnd};
 pub(crate) use reader::{PLACE_MAX, Place, Segments};
-pub(crate) use record::{Header, LoggedCopy, LoggedDelivery, RECORD_HEADER_BYTES};
+pub(crate) use record::{Header, LoggedCopy, LoggedDelivery, RECORD_HEADER_BYTES, decode_delivery};
 pub(crate) use scan::{Group, Scan, Tail};
 
 use std::path::{Path, PathBuf};

@@ -116,6 +116,24 @@ pub(crate) fn open_index(
     Ok((database, replayed))
 }
 
+/// Opens the index of a stopped store on a disk that takes no writes: with what the log has behind it, or
+/// as it is where that cannot be read.
+pub(crate) fn open_to_read(options: &Options, segments: &Segments) -> Result<Database, StoreError> {
+    match open_index(options, segments, Mode::Check) {
+        Ok((database, _)) => Ok(database),
+        Err(e) => {
+            let dir = options.dir.as_path();
+            let has_index = disk::has_index(&*options.disk, dir).unwrap_or(false);
+            if !has_index {
+                return Err(e);
+            }
+            let file = options.disk.open(&disk::index_path(dir), false);
+            let file = file.map_err(StoreError::io("opening the index"))?;
+            index::open(file, options.cache_bytes)
+        }
+    }
+}
+
 /// What a store is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod contract;
+mod deleted;
 mod office;
 mod provision;
 mod server;

@@ -80,7 +80,12 @@ impl Segments {
         self.opened().remove(&segment);
     }
 
-    pub(super) fn file(&self, segment: u32) -> Result<Arc<dyn DiskFile>, StoreError> {
+    /// The segments there are, ascending.
+    pub(crate) fn numbers(&self) -> Result<Vec<u32>, StoreError> {
+        super::list(&*self.disk, &self.dir).map_err(StoreError::io("listing the segments"))
+    }
+
+    pub(crate) fn file(&self, segment: u32) -> Result<Arc<dyn DiskFile>, StoreError> {
         if let Some(file) = self.opened().get(&segment) {
             return Ok(Arc::clone(file));
         }

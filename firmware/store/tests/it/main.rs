@@ -5,6 +5,7 @@
 
 mod damage;
 mod directory;
+mod export;
 mod fixture;
 mod load;
 mod log;

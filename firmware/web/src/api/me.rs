@@ -10,7 +10,7 @@ use store::AccountChange;
 
 use super::sign_in::ADMIN;
 use super::views::{AccountView, SignedIn};
-use super::{Table, done, public};
+use super::{Table, deleted, done, public};
 use crate::Web;
 use crate::client_settings::ClientSettings;
 use crate::error::ApiError;
@@ -24,6 +24,8 @@ pub(super) fn routes(table: Table) -> Table {
         .on(Access::Person, Method::POST, "/me/password", set_password)
         .on(Access::Person, Method::POST, "/me/language", set_language)
         .on(Access::Person, Method::GET, "/me/client-settings", client_settings)
+        .on(Access::Person, Method::GET, "/me/deleted-messages", deleted::list_own)
+        .on(Access::Person, Method::POST, "/me/deleted-messages/restore", deleted::restore_own)
 }
 
 #[derive(Serialize)]

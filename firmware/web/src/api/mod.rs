@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts_input;
 mod admin;
+mod deleted;
 mod me;
 mod public;
 mod setup;

@@ -7,14 +7,15 @@ mod host;
 mod log;
 mod queue;
 mod status;
+mod storage;
 
 use axum::http::Method;
 
-use super::Table;
+use super::{Table, deleted};
 use crate::guard::Access;
 
 pub(super) fn routes(table: Table) -> Table {
-    directory(machine(queue_routes(table)))
+    deleted_routes(directory(machine(queue_routes(table))))
 }
 
 fn machine(table: Table) -> Table {
@@ -29,6 +30,8 @@ fn machine(table: Table) -> Table {
         .on(to, Method::POST, "/admin/outbound/test", host::test_outbound)
         .on(to, Method::GET, "/admin/hostname", host::hostname)
         .on(to, Method::PUT, "/admin/hostname", host::set_hostname)
+        .on(to, Method::GET, "/admin/storage", storage::show)
+        .on(to, Method::PUT, "/admin/storage", storage::set)
         .on(to, Method::GET, "/admin/network", host::network)
         .on(to, Method::PUT, "/admin/network", host::set_network)
         .on(to, Method::POST, "/admin/reboot", host::reboot)
@@ -62,4 +65,19 @@ fn queue_routes(table: Table) -> Table {
         .on(to, Method::POST, "/admin/queue/{id}/retry", queue::retry)
         .on(to, Method::POST, "/admin/queue/{id}/hold", queue::hold)
         .on(to, Method::POST, "/admin/queue/{id}/release", queue::release)
+}
+
+fn deleted_routes(table: Table) -> Table {
+    let to = Access::Admin;
+    let messages = "/admin/accounts/{id}/deleted-messages";
+    table
+        .on(to, Method::GET, messages, deleted::list_of_account)
+        .on(
+            to,
+            Method::POST,
+            "/admin/accounts/{id}/deleted-messages/restore",
+            deleted::restore_of_account,
+        )
+        .on(to, Method::GET, "/admin/deleted-accounts", deleted::accounts)
+        .on(to, Method::POST, "/admin/deleted-accounts/{id}/restore", deleted::restore_account)
 }

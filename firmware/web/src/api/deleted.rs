@@ -1,0 +1,275 @@
+//! What was deleted and can be restored: messages, for their owner and for an admin, and accounts.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use base::{AccountId, Civil, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::{DeletedAccount, DeletedFilter, DeletedMessage, StoreError};
+
+use crate::Web;
+use crate::api::views::AccountView;
+use crate::error::ApiError;
+use crate::guard::Person;
+use crate::input::{Body, Params, Segment};
+
+/// Messages or accounts on a page.
+const PAGE_MAX: usize = 500;
+const PAGE: usize = 50;
+/// Messages that one request restores.
+const RESTORE_MAX: usize = 1_000;
+/// Bytes of a subject or sender that are shown.
+const TEXT_MAX: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Query {
+    #[serde(default)]
+    after: u64,
+    limit: Option<usize>,
+    mailbox: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+impl Query {
+    fn filter(&self) -> Result<DeletedFilter, ApiError> {
+        let time = |text: &Option<String>, field: &str| match text.as_deref() {
+            None | Some("") => Ok(None),
+            Some(text) => match time_of(text) {
+                Some(at) => Ok(Some(at)),
+                None => Err(ApiError::bad_request(format!("{field} is not a time"))),
+            },
+        };
+        Ok(DeletedFilter {
+            mailbox: self.mailbox.clone().filter(|name| !name.is_empty()),
+            from: time(&self.from, "from")?,
+            to: time(&self.to, "to")?,
+        })
+    }
+}
+
+/// `2026-11-22` or `2026-11-22T09:00:00Z`.
+fn time_of(text: &str) -> Option<Timestamp> {
+    let (date, time) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
+    let mut date = date.splitn(3, '-');
+    let mut time = time.strip_suffix('Z')?.splitn(3, ':');
+    let civil = Civil {
+        year: date.next()?.parse().ok().filter(|year| (0..10_000).contains(year))?,
+        month: date.next()?.parse().ok().filter(|month| (1..=12).contains(month))?,
+        day: date.next()?.parse().ok().filter(|day| (1..=31).contains(day))?,
+        hour: time.next()?.parse().ok().filter(|hour| *hour < 24)?,
+        minute: time.next()?.parse().ok().filter(|minute| *minute < 60)?,
+        second: time.next()?.parse().ok().filter(|second| *second < 61)?,
+        weekday: 0,
+    };
+    Some(Timestamp::from_secs(civil.to_secs()))
+}
+
+#[derive(Serialize)]
+struct MessageView {
+    id: u64,
+    deleted_at: String,
+    mailbox: String,
+    date: String,
+    size: u64,
+    from: String,
+    subject: String,
+}
+
+/// The start of a header field's value, or nothing where the message cannot be read.
+fn view(web: &Web, message: &DeletedMessage) -> MessageView {
+    let header = web.store().read(&message.blob, 0, 16 * 1024).unwrap_or_default();
+    let fields: Vec<_> = message::header_fields(&header).collect();
+    let text = |name: &[u8]| {
+        let field = fields.iter().find(|field| field.is(name));
+        let mut text = field.map(|field| field.text().trim().to_owned()).unwrap_or_default();
+        while text.len() > TEXT_MAX {
+            text.pop();
+        }
+        text
+    };
+    MessageView {
+        id: message.id,
+        deleted_at: message.deleted_at.rfc3339(),
+        mailbox: message.mailbox_name.clone(),
+        date: message.internal_date.rfc3339(),
+        size: message.size,
+        from: text(b"From"),
+        subject: text(b"Subject"),
+    }
+}
+
+async fn list(web: &Web, account: AccountId, query: Query) -> Result<Json<Value>, ApiError> {
+    let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
+    let filter = query.filter()?;
+    let page = web.store().deleted_messages(account, &filter, query.after, limit)?;
+    let sum = web.store().deleted_sum(account)?;
+    // Reads and unpacks as many messages as are shown.
+    let (shown, messages) = (web.clone(), page.messages);
+    let items = tokio::task::spawn_blocking(move || {
+        messages.iter().map(|message| view(&shown, message)).collect::<Vec<_>>()
+    });
+    let items = items.await.map_err(|_| ApiError::busy())?;
+    let days = web.settings().retention_days();
+    Ok(Json(json!({
+        "items": items,
+        "next": page.next,
+        "total": sum.messages,
+        "total_bytes": sum.bytes,
+        "retention_days": days,
+    })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Restore {
+    ids: Vec<u64>,
+    mailbox: Option<String>,
+}
+
+async fn restore(
+    web: &Web,
+    account: AccountId,
+    input: Restore,
+    by: &str,
+) -> Result<Json<Value>, ApiError> {
+    if input.ids.len() > RESTORE_MAX {
+        return Err(ApiError::invalid("too-many-messages").field("ids"));
+    }
+    let restored = match web.store().restore_messages(account, input.ids, input.mailbox).await {
+        Err(StoreError::BadName) => {
+            return Err(ApiError::invalid("mailbox-name-invalid").field("mailbox"));
+        }
+        Err(StoreError::OverQuota) => return Err(ApiError::conflict("over-quota")),
+        Err(StoreError::LimitReached(what)) => {
+            return Err(ApiError::conflict("limit-reached").detail(what));
+        }
+        restored => restored?,
+    };
+    tracing::info!(account = %account, messages = restored.messages.len(), by, "messages restored");
+    Ok(Json(json!({ "restored": restored.messages.len(), "missing": restored.missing })))
+}
+
+fn own(person: &crate::guard::Identity) -> Result<AccountId, ApiError> {
+    person.account.as_ref().map(|account| account.id).ok_or_else(ApiError::not_found)
+}
+
+pub(super) async fn list_own(
+    State(web): State<Web>,
+    Person(person): Person,
+    Params(query): Params<Query>,
+) -> Result<impl IntoResponse, ApiError> {
+    list(&web, own(&person)?, query).await
+}
+
+pub(super) async fn restore_own(
+    State(web): State<Web>,
+    Person(person): Person,
+    Body(input): Body<Restore>,
+) -> Result<impl IntoResponse, ApiError> {
+    restore(&web, own(&person)?, input, &person.login()).await
+}
+
+fn existing(web: &Web, id: u32) -> Result<AccountId, ApiError> {
+    let account = web.store().account(AccountId(id))?.ok_or_else(ApiError::not_found)?;
+    Ok(account.id)
+}
+
+pub(super) async fn list_of_account(
+    State(web): State<Web>,
+    Segment(id): Segment<u32>,
+    Params(query): Params<Query>,
+) -> Result<impl IntoResponse, ApiError> {
+    list(&web, existing(&web, id)?, query).await
+}
+
+pub(super) async fn restore_of_account(
+    State(web): State<Web>,
+    Person(by): Person,
+    Segment(id): Segment<u32>,
+    Body(input): Body<Restore>,
+) -> Result<impl IntoResponse, ApiError> {
+    restore(&web, existing(&web, id)?, input, &by.login()).await
+}
+
+#[derive(Serialize)]
+struct DeletedAccountView {
+    id: u32,
+    address: String,
+    name: String,
+    deleted_at: String,
+    messages: u64,
+    bytes: u64,
+}
+
+impl From<&DeletedAccount> for DeletedAccountView {
+    fn from(account: &DeletedAccount) -> Self {
+        Self {
+            id: account.id.0,
+            address: account.address.to_string(),
+            name: account.name.clone(),
+            deleted_at: account.deleted_at.rfc3339(),
+            messages: account.messages,
+            bytes: account.bytes,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    #[serde(default)]
+    after: u32,
+    limit: Option<usize>,
+}
+
+pub(super) async fn accounts(
+    State(web): State<Web>,
+    Params(page): Params<Page>,
+) -> Result<impl IntoResponse, ApiError> {
+    let limit = page.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
+    // One more than asked for tells whether there is a next page.
+    let mut found = web.store().deleted_accounts(AccountId(page.after), limit + 1)?;
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| has_more).map(|account| account.id.0);
+    let items: Vec<_> = found.iter().map(DeletedAccountView::from).collect();
+    let days = web.settings().retention_days();
+    Ok(Json(json!({ "items": items, "next": next, "retention_days": days })))
+}
+
+pub(super) async fn restore_account(
+    State(web): State<Web>,
+    Person(by): Person,
+    Segment(id): Segment<u32>,
+) -> Result<impl IntoResponse, ApiError> {
+    let id = AccountId(id);
+    let lost = web.store().restore_account(id).await?;
+    let account = web.store().account(id)?.ok_or_else(ApiError::not_found)?;
+    tracing::info!(account = %account.address, by = by.login(), "account restored");
+    let lost: Vec<_> = lost.iter().map(ToString::to_string).collect();
+    Ok(Json(json!({ "account": AccountView::of(&web, &account)?, "lost_aliases": lost })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_dates_with_or_without_a_time_of_day() {
+        for (text, secs) in [
+            ("2026-11-22", Some(1_795_305_600)),
+            ("2026-11-22T09:00:00Z", Some(1_795_338_000)),
+            ("2026-11-22T09:00:00", None),
+            ("2026-13-22", None),
+            ("2026-11-22T24:00:00Z", None),
+            ("99999999999-01-01", None),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            assert_eq!(time_of(text).map(Timestamp::secs), secs, "{text}");
+        }
+    }
+}
