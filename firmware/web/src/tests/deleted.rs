@@ -53,7 +53,7 @@ async fn messages_are_listed_in_pages_and_restored() {
     let wrong = bert.get("/api/me/deleted-messages?from=soon").await;
     assert_eq!(wrong.error(), (400, "bad-request"));
 
-    let ids = json!([items[0]["id"], items[1]["id"], 1 << 40]);
+    let ids = json!([items[0]["id"], items[1]["id"], 1u64 << 40]);
     let body = json!({ "ids": ids, "mailbox": "Back" });
     let done = bert.post("/api/me/deleted-messages/restore", body).await.json;
     assert_eq!((&done["restored"], &done["missing"]), (&json!(2), &json!([1u64 << 40])));
