@@ -100,16 +100,16 @@ async fn damaged_contents_are_skipped_and_told() {
     let len = std::fs::metadata(&segment).unwrap().len();
     let file = std::fs::OpenOptions::new().read(true).write(true).open(&segment).unwrap();
     // A scratch through some records, and the end is cut off.
-    file.write_all_at(&[0x55; 600], len / 2).unwrap();
-    file.set_len(len - 100).unwrap();
+    file.write_all_at(&[0x55; 1200], len / 3).unwrap();
+    file.set_len(len * 4 / 5).unwrap();
     let to = dir.path().join("out");
     let report = export(&data, &ExportAccount::Id(anna), &to).unwrap();
-    assert!(report.skipped_count >= 2 && report.skipped_count < 12, "{report:?}");
+    assert!(report.skipped_count >= 2 && report.skipped_count < 30, "{report:?}");
     assert_eq!(report.messages + report.skipped_count, 42);
     let found = letters(&to);
     assert_eq!(found.len() as u64, report.messages, "what is half is not there");
     let expected = all_texts();
-    assert!(found.iter().filter(|letter| expected.contains(*letter)).count() >= 30);
+    assert!(found.iter().filter(|letter| expected.contains(*letter)).count() >= 10);
 }
 
 #[tokio::test]
