@@ -264,6 +264,9 @@ impl Auth {
     /// on it.
     async fn add_verifier(&self, account: &Account, password: &[u8]) {
         let Some(hash) = account.password_hash.clone() else { return };
+        if !Verifier::can_take(password) {
+            return;
+        }
         let Ok(_turn) = self.turn().await else { return };
         let password = password.to_vec();
         let Ok(Some(verifier)) = off_thread(move || Verifier::derive(&password)).await else {

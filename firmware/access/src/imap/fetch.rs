@@ -200,16 +200,17 @@ impl Session {
                 Piece::Section(Content::Nil) => self.conn.write(b" NIL"),
                 Piece::Section(Content::Bytes(bytes)) => {
                     self.conn.write(format!(" {{{}}}\r\n", bytes.len()).as_bytes());
-                    self.conn.write_content(&bytes);
+                    self.conn.write_content(&without_nul(bytes));
                     self.flush_if_full().await?;
                 }
                 Piece::Section(Content::Range { start, end }) => {
                     self.conn.write(format!(" {{{}}}\r\n", end - start).as_bytes());
                     let from = match first.take_if(|read| read.0 == n) {
                         Some((_, piece)) => {
-                            self.conn.write_content(&piece);
+                            let len = piece.len() as u64;
+                            self.conn.write_content(&without_nul(piece));
                             self.flush_if_full().await?;
-                            start + piece.len() as u64
+                            start + len
                         }
                         None => start,
                     };
@@ -271,15 +272,25 @@ impl Session {
                     return Err(Fail::End);
                 }
             };
-            at += piece.len() as u64;
-            self.conn.write_content(&piece);
+            let len = piece.len();
+            at += len as u64;
+            self.conn.write_content(&without_nul(piece));
             self.flush_if_full().await?;
-            if piece.len() == READ_MAX {
+            if len == READ_MAX {
                 tokio::task::yield_now().await;
             }
         }
         Ok(())
     }
+}
+
+/// NUL stands in no literal (RFC 9051 §9 `CHAR8`): 0x80 takes its place, so that lengths hold. Who wants the
+/// bytes as they are asks for BINARY.
+fn without_nul(mut bytes: Vec<u8>) -> Vec<u8> {
+    if memchr::memchr(0, &bytes).is_some() {
+        bytes.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = 0x80);
+    }
+    bytes
 }
 
 /// What stands behind a label.

@@ -2,6 +2,7 @@
 //!
 //! Never here: who a name is. A password is seen once, when its verifier is derived.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU32;
 
@@ -51,6 +52,11 @@ fn hash(bytes: &[u8]) -> Key {
     hash
 }
 
+/// RFC 5802 §2.2 `Normalize`.
+fn prepared(password: &[u8]) -> Option<Cow<'_, str>> {
+    stringprep::saslprep(std::str::from_utf8(password).ok()?).ok()
+}
+
 fn key_of(base64: &str) -> Option<Key> {
     decode_base64(base64.as_bytes())?.try_into().ok()
 }
@@ -64,7 +70,7 @@ impl Verifier {
     }
 
     fn derive_with(password: &[u8], salt: &[u8], iterations: u32) -> Option<Self> {
-        let password = stringprep::saslprep(std::str::from_utf8(password).ok()?).ok()?;
+        let password = prepared(password)?;
         let mut salted = [0; 32];
         let rounds = NonZeroU32::new(iterations)?;
         pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, rounds, salt, password.as_bytes(), &mut salted);
@@ -74,6 +80,11 @@ impl Verifier {
             stored_key: hash(&mac(&salted, b"Client Key")),
             server_key: mac(&salted, b"Server Key"),
         })
+    }
+
+    /// True if SCRAM can take the password at all: the question costs nothing.
+    pub(crate) fn can_take(password: &[u8]) -> bool {
+        prepared(password).is_some()
     }
 
     /// What an unknown name is told: no proof fits it.
