@@ -15,4 +15,6 @@ mod kill9;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod rights;
+#[cfg(test)]
 mod transcripts;

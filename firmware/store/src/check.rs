@@ -1,6 +1,7 @@
 //! The walk over everything in a stopped store, for `postroomd check` and at the end of tests: links,
 //! counts, quota, UIDNEXT, change logs, hashes, indexes. It says what is wrong in words and mends nothing.
 
+mod acl;
 mod contents;
 mod entries;
 mod mailboxes;
@@ -126,6 +127,7 @@ impl Store {
         };
         entries::walk(&mut walk)?;
         mailboxes::walk(&mut walk)?;
+        acl::walk(&mut walk)?;
         spool::walk(&mut walk)?;
         recovery::walk(&mut walk)?;
         contents::walk(&mut walk, &segments)?;

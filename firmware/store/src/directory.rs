@@ -6,6 +6,7 @@ pub(crate) mod alias;
 pub(crate) mod dn;
 pub(crate) mod domain;
 pub(crate) mod entry;
+pub(crate) mod group;
 pub(crate) mod resolve;
 
 use std::collections::BTreeMap;
@@ -166,6 +167,17 @@ pub struct Alias {
     pub address: Address,
     /// Local or remote addresses; at least one, at most 1,000.
     pub targets: Vec<Address>,
+}
+
+/// A group of accounts: groupOfNames of RFC 4519 §3.5.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// `cn`; its name without regard to case is unique in its domain.
+    pub name: String,
+    /// Where its entry stands.
+    pub domain: DomainName,
+    /// `member`.
+    pub members: Vec<AccountId>,
 }
 
 /// Where mail to an address goes.

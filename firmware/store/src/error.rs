@@ -65,6 +65,9 @@ pub enum StoreError {
     /// No such alias.
     #[error("no such alias")]
     NoSuchAlias,
+    /// No such group.
+    #[error("no such group")]
+    NoSuchGroup,
     /// The address belongs to somebody.
     #[error("the address {0} is taken")]
     AddressTaken(String),

@@ -75,9 +75,19 @@ pub(crate) enum T {
     ExpungedSum,
     /// account -> what a deleted account was.
     DeletedAccount,
+    /// mailbox id -> its access control list.
+    Acl,
+    /// principal, owner, mailbox id -> nothing.
+    AclPrincipal,
+    /// group -> DN.
+    Group,
+    /// account id, group -> nothing.
+    Membership,
+    /// mailbox id, account id, entry -> a value of METADATA.
+    Annotation,
 }
 
-const TABLES: [(T, &str); 24] = [
+const TABLES: [(T, &str); 29] = [
     (T::Meta, "meta"),
     (T::Mailbox, "mailbox"),
     (T::MailboxName, "mailbox_name"),
@@ -102,6 +112,11 @@ const TABLES: [(T, &str); 24] = [
     (T::Expunged, "expunged"),
     (T::ExpungedSum, "expunged_sum"),
     (T::DeletedAccount, "deleted_account"),
+    (T::Acl, "acl"),
+    (T::AclPrincipal, "acl_principal"),
+    (T::Group, "group"),
+    (T::Membership, "membership"),
+    (T::Annotation, "annotation"),
 ];
 
 impl T {
@@ -171,7 +186,8 @@ fn scan_table(
 /// A snapshot of the last committed state.
 pub(crate) struct Snapshot {
     transaction: ReadTransaction,
-    tables: [OnceCell<ReadOnlyTable<Bytes, Bytes>>; TABLES.len()],
+    /// `None` in a cell: a table that an earlier version did not make, and nothing was written since.
+    tables: [OnceCell<Option<ReadOnlyTable<Bytes, Bytes>>>; TABLES.len()],
 }
 
 impl Snapshot {
@@ -192,22 +208,23 @@ impl Snapshot {
         Ok(Cursor { table: self.table(table)?, range: None, current: None })
     }
 
-    fn table(&self, table: T) -> Result<&ReadOnlyTable<Bytes, Bytes>, StoreError> {
+    fn table(&self, table: T) -> Result<Option<&ReadOnlyTable<Bytes, Bytes>>, StoreError> {
         let cell = &self.tables[table as usize];
         if let Some(open) = cell.get() {
-            return Ok(open);
+            return Ok(open.as_ref());
         }
-        let open = self
-            .transaction
-            .open_table(definition(table as usize))
-            .map_err(StoreError::index("opening a table"))?;
-        Ok(cell.get_or_init(|| open))
+        let open = match self.transaction.open_table(definition(table as usize)) {
+            Ok(open) => Some(open),
+            Err(redb::TableError::TableDoesNotExist(_)) => None,
+            Err(err) => return Err(StoreError::index("opening a table")(err)),
+        };
+        Ok(cell.get_or_init(|| open).as_ref())
     }
 }
 
 /// Finds rows of a table by keys that mostly ascend: a neighbour costs a step, not a way from the root.
 pub(crate) struct Cursor<'s> {
-    table: &'s ReadOnlyTable<Bytes, Bytes>,
+    table: Option<&'s ReadOnlyTable<Bytes, Bytes>>,
     range: Option<Range<'static, Bytes, Bytes>>,
     current: Option<(AccessGuard<'static, Bytes>, AccessGuard<'static, Bytes>)>,
 }
@@ -230,7 +247,8 @@ impl Cursor<'_> {
             steps += 1;
         }
         let doing = "reading a range";
-        self.range = Some(self.table.range(key..).map_err(StoreError::index(doing))?);
+        let Some(table) = self.table else { return Ok(None) };
+        self.range = Some(table.range(key..).map_err(StoreError::index(doing))?);
         self.step()?;
         let found = self.current.as_ref().filter(|(at, _)| at.value() == key);
         Ok(found.map(|(_, value)| value.value()))
@@ -245,7 +263,8 @@ impl Cursor<'_> {
 
 impl View for Snapshot {
     fn get(&self, table: T, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = self.table(table)?.get(key).map_err(StoreError::index("reading a row"))?;
+        let Some(table) = self.table(table)? else { return Ok(None) };
+        let value = table.get(key).map_err(StoreError::index("reading a row"))?;
         Ok(value.map(|v| v.value().to_vec()))
     }
     fn scan(
@@ -255,10 +274,14 @@ impl View for Snapshot {
         to: &[u8],
         visit: &mut Visit<'_>,
     ) -> Result<(), StoreError> {
-        scan_table(self.table(table)?, from, to, visit)
+        match self.table(table)? {
+            Some(table) => scan_table(table, from, to, visit),
+            None => Ok(()),
+        }
     }
     fn len(&self, table: T) -> Result<u64, StoreError> {
-        self.table(table)?.len().map_err(StoreError::index("counting rows"))
+        let Some(table) = self.table(table)? else { return Ok(0) };
+        table.len().map_err(StoreError::index("counting rows"))
     }
 }
 

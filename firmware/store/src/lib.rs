@@ -4,7 +4,8 @@
 //! get and put. An act that returned `Ok` is durable. Acts go through one writer thread with group
 //! commit; reads see the last committed state and may run on any thread.
 //!
-//! Never here: a protocol's grammar, a decision about who may do what with mail.
+//! Never here: a protocol's grammar. Who may do what with a mailbox is decided here, in `acl`, and nowhere
+//! else.
 //!
 //! # Map
 //! - `store`, `store_mail`, `store_queue`, `store_directory`, `store_recovery`: the face; each act is
@@ -18,6 +19,7 @@
 //! - `mailbox`: rows, names, flag blocks, keywords, change log, usage; create, rename, add, mark,
 //!   expunge, copy. `delivering`: DELIVER and APPEND. `queue`: the spool.
 //! - `recovery`: what was expunged or deleted, until its retention time is over.
+//! - `acl`: rights, lists, the names of others' mailboxes (`store_acl` is its face); `annotation`: METADATA.
 //! - `directory`: entries, DNs, the index of addresses, accounts, domains, aliases, resolution.
 //! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: the trait under everything,
 //!   the real disk, folders, lock, space.
@@ -26,6 +28,8 @@
 //!
 //! `FORMAT.md` describes the bytes on disk and what is assumed of the disk.
 
+mod acl;
+mod annotation;
 mod blob;
 mod check;
 mod codec;
@@ -51,6 +55,7 @@ mod settings;
 mod spool;
 mod staging;
 mod store;
+mod store_acl;
 mod store_directory;
 mod store_mail;
 mod store_queue;
@@ -60,8 +65,11 @@ mod upgrade;
 mod watchers;
 mod writer;
 
+pub use acl::{Access, AclOp, Found, NewPlace, OFFICE, Rights};
+pub use annotation::{AnnotationChange, AnnotationScope};
 pub use directory::{
-    Account, AccountChange, AccountState, Alias, Domain, Entry, NewAccount, Quota, Resolution,
+    Account, AccountChange, AccountState, Alias, Domain, Entry, Group, NewAccount, Quota,
+    Resolution,
 };
 pub use disk::{Disk, DiskFile};
 pub use error::StoreError;

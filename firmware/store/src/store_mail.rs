@@ -10,8 +10,8 @@ use crate::mailbox::marking::Marking;
 use crate::mailbox::{acts, changes, expunging, maildrop, reads};
 use crate::{
     Appended, Changes, Copied, Delivered, Delivery, DropRow, FlagOp, FlagOutcome, Flags, ImapTexts,
-    Mailbox, NewMessage, Quota, READ_MAX, Row, SpecialUse, Store, StoreError, TextsRef, blob,
-    delivering, text,
+    Mailbox, NewMessage, Quota, READ_MAX, Rights, Row, SpecialUse, Store, StoreError, TextsRef,
+    blob, delivering, text,
 };
 
 /// # Errors
@@ -59,7 +59,21 @@ impl Store {
         flags: Flags,
         unchanged_since: Option<ModSeq>,
     ) -> Result<FlagOutcome, StoreError> {
-        let marking = Marking { mailbox, uids, op, flags, unchanged_since };
+        let rights = Rights::ALL;
+        self.store_flags_within_rights(mailbox, uids, op, flags, unchanged_since, rights).await
+    }
+
+    /// As [`Store::store_flags`]; flags that `rights` do not allow to change stay as they are.
+    pub async fn store_flags_within_rights(
+        &self,
+        mailbox: MailboxId,
+        uids: UidRanges,
+        op: FlagOp,
+        flags: Flags,
+        unchanged_since: Option<ModSeq>,
+        rights: Rights,
+    ) -> Result<FlagOutcome, StoreError> {
+        let marking = Marking { mailbox, uids, op, flags, unchanged_since, rights };
         self.act(move |tx| marking.apply(tx)).await
     }
 
@@ -90,7 +104,7 @@ impl Store {
         uids: UidRanges,
         to: MailboxId,
     ) -> Result<Copied, StoreError> {
-        self.act(move |tx| copying::copy(tx, from, &uids, to, Source::Keep)).await
+        self.act(move |tx| copying::copy(tx, from, &uids, to, Source::Keep, Rights::ALL)).await
     }
 
     /// RFC 6851: one act; the source UIDs are expunged whether `\Deleted` or not.
@@ -100,7 +114,7 @@ impl Store {
         uids: UidRanges,
         to: MailboxId,
     ) -> Result<Copied, StoreError> {
-        self.act(move |tx| copying::copy(tx, from, &uids, to, Source::Expunge)).await
+        self.act(move |tx| copying::copy(tx, from, &uids, to, Source::Expunge, Rights::ALL)).await
     }
 
     /// Makes a mailbox, and parents too (each selectable). Names are UTF-8, `/` between levels, INBOX in
@@ -111,7 +125,7 @@ impl Store {
         name: String,
         special_use: Option<SpecialUse>,
     ) -> Result<Mailbox, StoreError> {
-        self.act(move |tx| acts::create(tx, account, &name, special_use)).await
+        self.act(move |tx| acts::create(tx, account, account, &name, special_use)).await
     }
 
     /// `HasChildren` if there are children; INBOX is `Misuse`.

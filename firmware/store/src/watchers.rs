@@ -1,17 +1,23 @@
 //! Who waits for a change: of a mailbox, of the spool, of the settings. A wake is a hint after a commit,
 //! never a promise.
 
-use std::collections::BTreeMap;
+mod accounts;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use base::{MailboxId, ModSeq};
-use tokio::sync::watch;
+use accounts::Accounts;
+use base::{AccountId, MailboxId, ModSeq};
+use tokio::sync::{Notify, broadcast, watch};
 
-use crate::Settings;
 use crate::writer::Effects;
+use crate::{AnnotationChange, Settings};
 
 /// Watched mailboxes before the unwatched among them are looked for.
 const PRUNE_FROM: usize = 1024;
+/// Changes of annotations that a slow listener may lag behind.
+const ANNOTATIONS_KEPT: usize = 256;
 
 /// The senders' side.
 #[derive(Debug)]
@@ -19,6 +25,9 @@ pub(crate) struct Watchers {
     mailboxes: Mutex<Mailboxes>,
     queue: watch::Sender<u64>,
     settings: watch::Sender<Arc<Settings>>,
+    accounts: Accounts,
+    annotations: broadcast::Sender<Arc<AnnotationChange>>,
+    next_listener: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -33,6 +42,9 @@ impl Watchers {
             mailboxes: Mutex::new(Mailboxes { senders: BTreeMap::new(), prune_at: PRUNE_FROM }),
             queue: watch::Sender::new(0),
             settings: watch::Sender::new(settings),
+            accounts: Accounts::default(),
+            annotations: broadcast::Sender::new(ANNOTATIONS_KEPT),
+            next_listener: AtomicU64::new(1),
         }
     }
 
@@ -51,6 +63,17 @@ impl Watchers {
             mailboxes.prune_at = PRUNE_FROM.max(mailboxes.senders.len() * 2);
         }
         mailboxes.senders.entry(id).or_insert_with(|| watch::Sender::new(now)).subscribe()
+    }
+
+    /// One waker for changes of any of these accounts.
+    pub(crate) fn accounts(&self, ids: &BTreeSet<AccountId>) -> Arc<Notify> {
+        self.accounts.watch(ids)
+    }
+
+    /// Changes of annotations from now on, with a number for the listener.
+    pub(crate) fn annotations(&self) -> (u64, broadcast::Receiver<Arc<AnnotationChange>>) {
+        let number = self.next_listener.fetch_add(1, Ordering::Relaxed);
+        (number, self.annotations.subscribe())
     }
 
     pub(crate) fn queue(&self) -> watch::Receiver<u64> {
@@ -77,6 +100,11 @@ impl Watchers {
                     sender.send_replace(modseq);
                 }
             }
+        }
+        self.accounts.fire(&effects.accounts);
+        for change in effects.annotated {
+            // Nobody listens: nobody need be told.
+            let _unheard = self.annotations.send(change).is_err();
         }
         if effects.queue_changed {
             self.queue.send_modify(|n| *n = n.wrapping_add(1));

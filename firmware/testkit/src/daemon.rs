@@ -98,6 +98,12 @@ pub struct Daemon {
 /// A provisioning file for office.test with these accounts, each with the password `secret-NAME`.
 #[must_use]
 pub fn office(accounts: &[&str]) -> String {
+    office_with_admins(accounts, &[])
+}
+
+/// As [`office`]; those that are among `admins` too administer the box.
+#[must_use]
+pub fn office_with_admins(accounts: &[&str], admins: &[&str]) -> String {
     let mut text = String::from(
         "hostname = \"mail.office.test\"\nlanguage = \"en\"\n[admin]\npassword = \"correct horse\"\n\
          [[domain]]\nname = \"office.test\"\n\
@@ -107,6 +113,9 @@ pub fn office(accounts: &[&str]) -> String {
         text.push_str(&format!(
             "[[user]]\naddress = \"{name}@office.test\"\nname = \"{name}\"\npassword = \"secret-{name}\"\n"
         ));
+        if admins.contains(name) {
+            text.push_str("admin = true\n");
+        }
     }
     text
 }

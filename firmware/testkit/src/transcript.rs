@@ -3,6 +3,7 @@
 //! ```text
 //! # RFC 6851 §3.3: why this must hold.
 //! account anna                      accounts of office.test; password secret-NAME
+//! admin boss                        the same, for an account that administers the box
 //! mailbox INBOX 3 messages          appended to the last account's mailbox before the talk begins
 //! protocol imap                     imap imaps pop3 pop3s smtp submission submissions lmtp; default: the folder's name
 //! raw                               connections begin before the greeting and are not logged in
@@ -27,7 +28,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::client::{Client, Connector};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Options, office_with_admins};
 
 /// One step of a transcript, with its line number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,7 @@ enum Step {
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     accounts: Vec<String>,
+    admins: Vec<String>,
     mailboxes: Vec<(String, String, u32)>,
     protocol: String,
     raw: bool,
@@ -75,7 +77,9 @@ pub fn run_file(path: &Path) -> Result<()> {
     let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
     let transcript = Transcript::parse(&text, &folder)?;
     let accounts: Vec<&str> = transcript.accounts.iter().map(String::as_str).collect();
-    let mut daemon = Daemon::with_accounts(&accounts)?;
+    let admins: Vec<&str> = transcript.admins.iter().map(String::as_str).collect();
+    let provision = Some(office_with_admins(&accounts, &admins));
+    let mut daemon = Daemon::start(Options { provision, ..Options::default() })?;
     let done = transcript.run(&daemon.at);
     done.with_context(|| {
         format!("{} (the daemon's log: {})", path.display(), tail(&daemon.log()))
@@ -121,6 +125,10 @@ impl Transcript {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             ["account", name] => self.accounts.push((*name).to_owned()),
+            ["admin", name] => {
+                self.accounts.push((*name).to_owned());
+                self.admins.push((*name).to_owned());
+            }
             ["mailbox", name, count, "messages" | "message"] => {
                 let account = self.accounts.last().context("no account yet")?.clone();
                 self.mailboxes.push((account, (*name).to_owned(), count.parse()?));

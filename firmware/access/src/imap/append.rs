@@ -7,7 +7,7 @@
 
 use base::{Timestamp, Uid};
 use session::{Line, Transit};
-use store::{Flags, Mailbox, NewMessage, Staging, StoreError};
+use store::{Flags, Found, Mailbox, NewMessage, Rights, Staging, StoreError};
 
 use super::parse::{
     self, AppendGrammar, AppendHead, AppendKind, AppendPiece, Bad, InternalDate, LiteralMark,
@@ -15,6 +15,7 @@ use super::parse::{
 };
 use super::receive::PendingAppend;
 use super::reply::{Answer, Fail, Outcome, no, try_create};
+use super::rights::allowed_flags;
 use super::session::Session;
 
 /// What may stand between two literals, and in a URL that is one.
@@ -27,6 +28,7 @@ const MEMORY_MAX: u64 = 1024 * 1024;
 /// Where messages go, and what goes for them.
 struct Target {
     mailbox: Mailbox,
+    rights: Rights,
     /// REPLACE: the message that goes, and its size.
     replaced: Option<(base::MailboxId, Uid, u64)>,
 }
@@ -113,10 +115,12 @@ impl Session {
 
     /// The mailbox, and for REPLACE the message that goes (RFC 8508 §3.4).
     fn target(&mut self, head: &AppendHead) -> Result<Target, Fail> {
-        let account = self.account()?;
+        self.account()?;
         let replaced = match &head.kind {
             AppendKind::Append => None,
             AppendKind::Replace(set, numbers) => {
+                // RFC 8508 §3.5: what APPEND, STORE +FLAGS (\Deleted) and EXPUNGE need.
+                self.needs(Rights::MARK_DELETED.and(Rights::EXPUNGE))?;
                 let store = self.store();
                 let selected = self.writable()?;
                 let uids = selected.view.resolve(set, *numbers)?;
@@ -128,12 +132,11 @@ impl Session {
                 Some((selected.mailbox, row.uid, row.size))
             }
         };
-        let name = self.name(&head.mailbox)?;
-        let mailbox = self.store().mailbox_by_name(account, &name)?.ok_or_else(try_create)?;
+        let Found { mailbox, rights, .. } = self.open_target(&head.mailbox)?;
         if self.store().disk_is_low() {
             return Err(StoreError::DiskFull.into());
         }
-        Ok(Target { mailbox, replaced })
+        Ok(Target { mailbox, rights, replaced })
     }
 
     /// Refuses `more` bytes that cannot be taken, before they come. RFC 9208 §4.3.2, RFC 7889.
@@ -169,7 +172,7 @@ impl Session {
             let has_literal = appending.mark.is_some();
             match appending.grammar.next(&mut appending.text, has_literal)? {
                 AppendPiece::Begin { flags, internal_date } => {
-                    self.begin_draft(target, appending, flags, internal_date)?;
+                    self.begin_draft(target, appending, &flags, internal_date)?;
                 }
                 AppendPiece::Literal { is_utf8 } => {
                     if is_utf8 && !self.enabled.utf8 {
@@ -192,7 +195,7 @@ impl Session {
         &self,
         target: &Target,
         appending: &mut Appending,
-        flags: Flags,
+        flags: &Flags,
         internal_date: Option<InternalDate>,
     ) -> Result<(), Fail> {
         if appending.messages.len() == MESSAGES_MAX {
@@ -204,6 +207,8 @@ impl Session {
         }
         let held: u64 = appending.messages.iter().map(|m| m.message.memory_bytes()).sum();
         let store = self.store();
+        // RFC 4314 §4: only flags that may be set there.
+        let flags = allowed_flags(flags, target.rights);
         let staging = if held > MEMORY_MAX { store.stage_in_file() } else { store.stage() };
         appending.draft = Some(Draft { flags, internal_date, staging: staging? });
         Ok(())
@@ -317,6 +322,9 @@ impl Session {
             }
             appended => appended?,
         };
+        if self.selected.as_ref().is_some_and(|selected| selected.mailbox == mailbox.id) {
+            self.note_own_change();
+        }
         let uids: base::UidRanges = appended.uids.iter().copied().collect();
         tracing::debug!(
             session = self.conn.session(),

@@ -12,13 +12,17 @@ const LOGGED_IN: &str = "NAMESPACE UIDPLUS MOVE SPECIAL-USE CREATE-SPECIAL-USE C
     SORT=DISPLAY ESORT THREAD=REFERENCES THREAD=ORDEREDSUBJECT LIST-EXTENDED LIST-STATUS \
     STATUS=SIZE QUOTA QUOTA=RES-STORAGE";
 
+/// Of rights, quotas and what is known of mailboxes.
+const SHARING: &str = "QUOTA=RES-MESSAGE QUOTASET ACL RIGHTS=kxte LIST-MYRIGHTS OBJECTID METADATA \
+    LIST-METADATA NOTIFY";
+
 /// What the session may do now.
 pub(super) fn list(of: &Session) -> String {
     let conn = &of.conn;
     if of.account.is_some() {
         let limit = conn.ctx().budget.message_bytes_max;
         let compress = if conn.is_compressed() { "" } else { " COMPRESS=DEFLATE" };
-        return format!("{ALWAYS} {LOGGED_IN} UTF8=ACCEPT APPENDLIMIT={limit}{compress}");
+        return format!("{ALWAYS} {LOGGED_IN} {SHARING} UTF8=ACCEPT APPENDLIMIT={limit}{compress}");
     }
     let mut words = ALWAYS.to_owned();
     if !conn.is_tls() {

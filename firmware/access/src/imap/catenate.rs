@@ -1,7 +1,7 @@
 //! CATENATE: a message put together of others that are there. RFC 4469, RFC 5092.
 
 use base::Uid;
-use store::{Mailbox, Row};
+use store::{Access, Mailbox, Rights, Row};
 
 use super::append::Draft;
 use super::names;
@@ -70,7 +70,12 @@ impl Session {
             });
         }
         let account = self.account()?;
-        Ok(store.mailbox_by_name(account, &names::canonical(name.to_owned()))?)
+        let name = names::canonical(name.to_owned());
+        // RFC 4469 §5: what may not be read is not there.
+        match store.open_mailbox(account, &name, |rights| rights.has(Rights::READ))? {
+            Access::Granted(found) => Ok(Some(found.mailbox)),
+            Access::Refused | Access::Absent => Ok(None),
+        }
     }
 
     /// Finds what a URL names; `None` if there is no such thing.

@@ -1,7 +1,7 @@
 //! COPY and MOVE. RFC 9051 §6.4.7 and §6.4.8, RFC 4315 (COPYUID), RFC 6851.
 
 use base::UidRanges;
-use store::{Copied, StoreError};
+use store::{Copied, Rights, StoreError};
 
 use super::parse::{Numbers, SequenceSet};
 use super::reply::{Answer, Fail, Outcome, ok, try_create};
@@ -22,26 +22,25 @@ impl Session {
         numbers: Numbers,
         is_move: bool,
     ) -> Outcome {
-        let account = self.account()?;
+        let wanted = Rights::MARK_DELETED.and(Rights::EXPUNGE);
+        self.needs(if is_move { wanted } else { Rights::NONE })?;
         let selected = if is_move { self.writable()? } else { self.selected()? };
         let from = selected.mailbox;
         let uids = selected.view.resolve(set, numbers)?;
-        let name = self.name(to)?;
-        let store = self.store();
-        let to = store.mailbox_by_name(account, &name)?.ok_or_else(try_create)?;
+        let to = self.open_target(to)?;
         let done = if is_move { "MOVE completed" } else { "COPY completed" };
         if uids.is_empty() {
             return ok(done);
         }
-        let copied = if is_move {
-            store.move_messages(from, uids, to.id).await
-        } else {
-            store.copy(from, uids, to.id).await
-        };
+        let store = self.store();
+        let copied = store.copy_within_rights(from, uids, to.mailbox.id, is_move, to.rights).await;
         let copied = match copied {
             Err(StoreError::NoSuchMailbox) => return Err(try_create()),
             copied => copied.map_err(Fail::Store)?,
         };
+        if self.selected()?.mailbox == to.mailbox.id {
+            self.note_own_change();
+        }
         if copied.source.is_empty() {
             return ok(done);
         }

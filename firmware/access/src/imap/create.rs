@@ -6,7 +6,8 @@
 use base::AccountId;
 use store::SpecialUse;
 
-use super::reply::{Outcome, no, ok};
+use super::objectid::mailbox_id;
+use super::reply::{Answer, Outcome, no};
 use super::session::Session;
 
 impl Session {
@@ -18,6 +19,10 @@ impl Session {
     ) -> Outcome {
         let name = self.new_name(mailbox)?;
         let store = self.store();
+        let (owner, own_name) = self.new_place(&name)?;
+        if owner != account && !special_uses.is_empty() {
+            return Err(no("[USEATTR] Only your own mailboxes have special uses"));
+        }
         let special_use = match special_uses {
             [] => None,
             [Some(special_use)] => Some(*special_use),
@@ -28,7 +33,10 @@ impl Session {
         {
             return Err(no("[USEATTR] Another mailbox has this special use"));
         }
-        store.create_mailbox(account, name, special_use).await?;
-        ok("CREATE completed")
+        let made = store.create_mailbox_for(account, owner, own_name, special_use).await?;
+        self.note_own_names(&[&name]);
+        // RFC 8474 §4.1.
+        let id = mailbox_id(made.id);
+        Ok(Answer::Ok(format!("[MAILBOXID ({id})] CREATE completed").into()))
     }
 }

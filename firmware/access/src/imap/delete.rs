@@ -1,20 +1,19 @@
 //! DELETE. RFC 9051 §6.3.5.
 
-use base::AccountId;
+use store::{Found, Rights};
 
-use super::reply::{Outcome, no, no_mailbox, ok};
+use super::reply::{Outcome, no, ok};
 use super::session::Session;
 
 impl Session {
     /// A mailbox with children is not deleted: it would have to stay as a name that holds no mail.
-    pub(super) async fn delete(&mut self, account: AccountId, mailbox: &[u8]) -> Outcome {
-        let name = self.name(mailbox)?;
-        if name == "INBOX" {
+    pub(super) async fn delete(&mut self, mailbox: &[u8]) -> Outcome {
+        let Found { mailbox, name, .. } = self.open(mailbox, Rights::DELETE)?;
+        if mailbox.name == "INBOX" {
             return Err(no("[CANNOT] INBOX cannot be deleted"));
         }
-        let store = self.store();
-        let mailbox = store.mailbox_by_name(account, &name)?.ok_or_else(no_mailbox)?;
-        store.delete_mailbox(account, name).await?;
+        self.store().delete_mailbox(mailbox.account, mailbox.name).await?;
+        self.note_own_names(&[&name]);
         if self.selected.as_ref().is_some_and(|selected| selected.mailbox == mailbox.id) {
             self.selected = None;
         }

@@ -9,6 +9,8 @@ use super::session::Session;
 pub(super) struct Enabled {
     /// VANISHED instead of EXPUNGE. RFC 7162 §3.2.10.
     pub(super) qresync: bool,
+    /// Untagged METADATA when others change annotations. RFC 5464 §4.4.
+    pub(super) metadata: bool,
     /// UTF-8 in quoted strings and names. RFC 6855.
     pub(super) utf8: bool,
     /// The answers of IMAP4rev2: no RECENT, LIST in SELECT, ESEARCH for SEARCH. RFC 9051 appendix E.
@@ -31,6 +33,14 @@ impl Session {
                 "IMAP4REV2" if self.selected.is_none() => {
                     self.enabled.rev2 = true;
                     self.enabled.utf8 = true;
+                }
+                // RFC 5464 §4.1.
+                "METADATA" => {
+                    if self.account.is_none() {
+                        continue;
+                    }
+                    self.enabled.metadata = true;
+                    self.listen();
                 }
                 _ => continue,
             }

@@ -1,5 +1,7 @@
 //! EXPUNGE and UID EXPUNGE. RFC 9051 §6.4.3, RFC 4315 §2.1, RFC 7162 §3.2.7 and §3.2.9.
 
+use store::Rights;
+
 use super::parse::{Numbers, SequenceSet};
 use super::reply::{Answer, Outcome, ok};
 use super::session::Session;
@@ -9,6 +11,7 @@ const ROUNDS_MAX: usize = 3;
 
 impl Session {
     pub(super) async fn expunge(&mut self, set: Option<&SequenceSet>) -> Outcome {
+        self.needs(Rights::EXPUNGE)?;
         let store = self.store();
         let selected = self.writable()?;
         let mailbox = selected.mailbox;

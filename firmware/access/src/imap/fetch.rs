@@ -4,11 +4,12 @@
 //! piece of a message in memory.
 
 use base::{MailboxId, ModSeq, Uid, UidRanges};
-use store::{FlagOp, Flags, READ_MAX, Row, Store, StoreError};
+use store::{FlagOp, Flags, READ_MAX, Rights, Row, Store, StoreError};
 
 use super::binary::{self, Binary, Encoded, Measure};
 use super::emit;
-use super::parse::{Bad, Fetch, FetchItem, Numbers};
+use super::objectid::email_id;
+use super::parse::{Bad, Fetch, FetchItem, Numbers, SequenceSet};
 use super::preview;
 use super::reply::{Answer, Fail, Outcome, ok};
 use super::section::{self, Content, piece_len};
@@ -62,6 +63,7 @@ struct Count {
 impl Session {
     pub(super) async fn fetch(&mut self, fetch: &Fetch, numbers: Numbers) -> Outcome {
         let has_qresync = self.enabled.qresync;
+        let rights = self.rights_here()?;
         let selected = self.selected()?;
         let mailbox = selected.mailbox;
         if fetch.wants_vanished {
@@ -76,7 +78,12 @@ impl Session {
         }
         let selected = self.selected()?;
         let target = selected.view.resolve(&fetch.set, numbers)?;
-        let plan = Plan::new(fetch, numbers, selected.is_read_only);
+        let plan = Plan::new(
+            fetch,
+            numbers,
+            // RFC 4314 §4: reading marks only for who may mark.
+            selected.is_read_only || !rights.has(Rights::SEEN),
+        );
         let view = selected.view.uids().clone();
         self.is_condstore |= fetch.changed_since.is_some() || fetch.wants(&FetchItem::ModSeq);
         let mut sequence = Sequence::over(&view);
@@ -107,6 +114,21 @@ impl Session {
             return ok("[EXPUNGEISSUED] Some messages are gone");
         }
         ok("FETCH completed")
+    }
+
+    /// What NOTIFY wants of the messages behind `last`, which are new (RFC 5465 §5.2).
+    pub(super) async fn fetch_new(&mut self, last: Option<Uid>) -> Result<(), Fail> {
+        let Some(items) = self.notify().map(|notify| notify.items.clone()) else { return Ok(()) };
+        if items.is_empty() {
+            return Ok(());
+        }
+        let first = last.map_or(1, |uid| uid.0.saturating_add(1));
+        let set = SequenceSet::from(first);
+        let fetch = Fetch { set, items, changed_since: None, wants_vanished: false };
+        match self.fetch(&fetch, Numbers::Uid).await {
+            Ok(_) | Err(Fail::Answer(_)) => Ok(()),
+            Err(fail) => Err(fail),
+        }
     }
 
     async fn fetch_slice(
@@ -317,6 +339,32 @@ struct Prepared {
     first: Option<(usize, Vec<u8>)>,
 }
 
+/// What the row alone tells.
+fn said_by_row(item: &FetchItem, row: &Row) -> Option<Vec<u8>> {
+    Some(match item {
+        FetchItem::Uid => format!("UID {}", row.uid).into_bytes(),
+        FetchItem::Size => format!("RFC822.SIZE {}", row.size).into_bytes(),
+        FetchItem::ModSeq => format!("MODSEQ ({})", row.modseq).into_bytes(),
+        FetchItem::EmailId => format!("EMAILID ({})", email_id(row.blob)).into_bytes(),
+        // RFC 8474 §5.2: NIL where no thread is known.
+        FetchItem::ThreadId => b"THREADID NIL".to_vec(),
+        FetchItem::InternalDate => {
+            let date = emit::date_time(row.internal_date, row.zone_minutes);
+            format!("INTERNALDATE {date}").into_bytes()
+        }
+        FetchItem::SaveDate => match row.saved {
+            Some(at) => format!("SAVEDATE {}", emit::date_time(at, 0)).into_bytes(),
+            None => b"SAVEDATE NIL".to_vec(),
+        },
+        FetchItem::Flags => {
+            let mut text = b"FLAGS ".to_vec();
+            emit::push_flags(&mut text, &row.flags);
+            text
+        }
+        _ => return None,
+    })
+}
+
 /// Makes all items of a message ready, so that nothing is written of one that cannot be read. `None`: a part
 /// has an encoding that nobody knows.
 fn prepare(store: &Store, row: &Row, plan: &Plan) -> Result<Option<Prepared>, StoreError> {
@@ -325,23 +373,11 @@ fn prepare(store: &Store, row: &Row, plan: &Plan) -> Result<Option<Prepared>, St
     let mut first = None;
     let mut pieces = Vec::with_capacity(plan.items.len());
     for item in &plan.items {
+        if let Some(text) = said_by_row(item, row) {
+            pieces.push((text, Piece::Said));
+            continue;
+        }
         let text = match item {
-            FetchItem::Uid => format!("UID {}", row.uid).into_bytes(),
-            FetchItem::Size => format!("RFC822.SIZE {}", row.size).into_bytes(),
-            FetchItem::ModSeq => format!("MODSEQ ({})", row.modseq).into_bytes(),
-            FetchItem::InternalDate => {
-                let date = emit::date_time(row.internal_date, row.zone_minutes);
-                format!("INTERNALDATE {date}").into_bytes()
-            }
-            FetchItem::SaveDate => match row.saved {
-                Some(at) => format!("SAVEDATE {}", emit::date_time(at, 0)).into_bytes(),
-                None => b"SAVEDATE NIL".to_vec(),
-            },
-            FetchItem::Flags => {
-                let mut text = b"FLAGS ".to_vec();
-                emit::push_flags(&mut text, &row.flags);
-                text
-            }
             FetchItem::Envelope | FetchItem::Body | FetchItem::BodyStructure => {
                 let texts = match &texts {
                     Some(texts) => texts,
@@ -385,6 +421,7 @@ fn prepare(store: &Store, row: &Row, plan: &Plan) -> Result<Option<Prepared>, St
                 pieces.push((wanted.label.clone().into_bytes(), Piece::Section(content)));
                 continue;
             }
+            _ => continue,
         };
         pieces.push((text, Piece::Said));
     }

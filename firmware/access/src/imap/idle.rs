@@ -5,25 +5,14 @@
 
 use std::time::Duration;
 
-use base::ModSeq;
 use session::Line;
-use tokio::sync::watch;
 
+use super::listening::{changed, heard};
 use super::reply::{Answer, Fail};
 use super::session::Session;
 
 const STILL_HERE: Duration = Duration::from_secs(120);
 const LINE_MAX: usize = 1024;
-
-/// Waits for the next hint; for ever where none can come.
-async fn changed(watch: &mut Option<watch::Receiver<ModSeq>>) {
-    if let Some(receiver) = watch
-        && receiver.changed().await.is_ok()
-    {
-        return;
-    }
-    std::future::pending().await
-}
 
 impl Session {
     /// Runs IDLE until DONE. Not boxed as a whole: this is where thousands of sessions wait.
@@ -46,6 +35,7 @@ impl Session {
                     break;
                 }
                 () = changed(&mut watch) => Box::pin(self.tell_news(true)).await?,
+                () = heard(&mut self.listening) => Box::pin(self.tell_listening()).await?,
                 // A hint may be lost, a mailbox deleted: the tick looks too.
                 () = tokio::time::sleep(STILL_HERE) => {
                     Box::pin(self.tell_news(true)).await?;

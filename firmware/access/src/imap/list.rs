@@ -1,21 +1,27 @@
 //! LIST, LSUB and XLIST. RFC 9051 §6.3.9, RFC 3501 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 3348.
 //!
 //! All three show the special uses and the children: Outlook 2013 looks for special uses in LSUB.
-//! Every mailbox can be selected; `\Noselect` stands in the answer to `LIST "" ""` only.
+//! Every mailbox can be selected. `\Noselect` stands in the answer to `LIST "" ""`, and at the names above
+//! mailboxes of others that are none themselves (`Shared`, `Shared/anna`), which cannot be left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base::AccountId;
-use store::{Mailbox, SpecialUse};
+use base::{AccountId, MailboxId};
+use store::{Mailbox, Rights, SpecialUse, Store};
 
+use super::metadata::shows_annotations;
 use super::names::Pattern;
 use super::parse::{List, ListKind};
 use super::reply::{Outcome, ok};
 use super::session::Session;
 
-/// The names of an account.
+/// What an account sees.
 struct Names {
     mailboxes: BTreeMap<String, Mailbox>,
+    /// Rights in the mailboxes of others.
+    rights: BTreeMap<MailboxId, Rights>,
+    /// Names above mailboxes of others that are no mailboxes the account may see.
+    levels: BTreeSet<String>,
     subscribed: BTreeSet<String>,
 }
 
@@ -49,6 +55,34 @@ fn parents_of<'a>(names: impl Iterator<Item = &'a String>) -> BTreeSet<&'a str> 
 }
 
 impl Names {
+    /// The mailboxes of others are looked up only where a pattern may mean them.
+    fn load(
+        store: &Store,
+        account: AccountId,
+        patterns: &[Pattern],
+    ) -> Result<Self, store::StoreError> {
+        let mut mailboxes: BTreeMap<String, Mailbox> =
+            store.mailboxes(account)?.into_iter().map(|m| (m.name.clone(), m)).collect();
+        let mut rights = BTreeMap::new();
+        let mut levels = BTreeSet::new();
+        let is_foreign = |pattern: &Pattern| {
+            ["Shared", "Public"].iter().any(|space| pattern.may_begin_with(space))
+        };
+        if patterns.iter().any(is_foreign) {
+            let shown = store.shown_mailboxes(account)?;
+            let above = parents_of(shown.iter().map(|found| &found.name));
+            levels = above.into_iter().map(str::to_owned).collect();
+            for found in shown {
+                rights.insert(found.mailbox.id, found.rights);
+                // A mailbox of one's own from before the name was reserved goes first.
+                mailboxes.entry(found.name).or_insert(found.mailbox);
+            }
+            levels.retain(|name| !mailboxes.contains_key(name));
+        }
+        let subscribed = store.subscriptions(account)?.into_iter().collect();
+        Ok(Self { mailboxes, rights, levels, subscribed })
+    }
+
     fn has_children(&self, name: &str) -> bool {
         let below = format!("{name}/");
         let mut behind = self.mailboxes.range(below.clone()..);
@@ -59,6 +93,10 @@ impl Names {
         let mut attributes = Vec::new();
         let mailbox = self.mailboxes.get(name);
         if mailbox.is_none() {
+            // RFC 5258 §3.4: \NonExistent says \NoSelect too, to those who know it.
+            if self.levels.contains(name) {
+                attributes.push("\\Noselect");
+            }
             attributes.push("\\NonExistent");
         }
         attributes.push(if self.has_children(name) { "\\HasChildren" } else { "\\HasNoChildren" });
@@ -90,9 +128,9 @@ impl Names {
     /// All names, INBOX first.
     fn in_order(&self, list: &List) -> Vec<&String> {
         let gone = self.subscribed.iter().filter(|name| !self.mailboxes.contains_key(*name));
-        let mut names: Vec<&String> = self.mailboxes.keys().collect();
+        let mut names: Vec<&String> = self.mailboxes.keys().chain(&self.levels).collect();
         if list.only_subscribed {
-            names.extend(gone);
+            names.extend(gone.filter(|name| !self.levels.contains(*name)));
         }
         names.sort_by_key(|name| (name.as_str() != "INBOX", *name));
         names
@@ -130,7 +168,9 @@ impl Names {
             .filter(|below| self.mailboxes.contains_key(*below) && !matches(below));
         let parents = parents_of(hidden);
         let is_new = |name: &&String| parents.contains(name.as_str()) && !listed.contains(*name);
-        for name in self.mailboxes.keys().filter(is_new).filter(|name| matches(name)) {
+        for name in
+            self.mailboxes.keys().chain(&self.levels).filter(is_new).filter(|name| matches(name))
+        {
             let attributes = self.attributes(name, list);
             entries.push(Entry { name: name.clone(), attributes, has_child_info: false });
         }
@@ -156,10 +196,7 @@ impl Session {
             .filter(|pattern| !pattern.is_empty())
             .collect();
         let store = self.store();
-        let names = Names {
-            mailboxes: store.mailboxes(account)?.into_iter().map(|m| (m.name.clone(), m)).collect(),
-            subscribed: store.subscriptions(account)?.into_iter().collect(),
-        };
+        let names = Names::load(&store, account, &patterns)?;
         for entry in names.entries(list, &patterns) {
             let mut line = format!("* {word} ({}) \"/\" ", entry.attributes.join(" ")).into_bytes();
             self.push_name(&mut line, &entry.name);
@@ -169,8 +206,27 @@ impl Session {
             line.extend_from_slice(b"\r\n");
             self.conn.write(&line);
             // RFC 5819 §2: no STATUS of what does not exist.
-            if let (Some(items), Some(mailbox)) = (&list.status, names.mailboxes.get(&entry.name)) {
-                self.write_status(mailbox, items);
+            if let Some(mailbox) = names.mailboxes.get(&entry.name) {
+                let rights = match names.rights.get(&mailbox.id) {
+                    Some(rights) => *rights,
+                    None if list.shows_rights => store.rights(account, mailbox.id)?,
+                    None => Rights::ALL,
+                };
+                // RFC 8440 §4.
+                if list.shows_rights {
+                    self.write_my_rights(&entry.name, rights);
+                }
+                if let Some(query) = &list.metadata
+                    && shows_annotations(rights)
+                {
+                    let entries = self.mailbox_annotations(account, mailbox)?;
+                    self.write_metadata(&entry.name, &entries, query);
+                }
+                if let Some(items) = &list.status
+                    && rights.has(Rights::READ)
+                {
+                    self.write_status(&entry.name, mailbox, items);
+                }
             }
             self.flush_if_full().await?;
         }
@@ -180,7 +236,7 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use base::{MailboxId, ModSeq, Uid, UidValidity};
+    use base::{ModSeq, Uid, UidValidity};
 
     use super::super::parse::{Command, command};
     use super::*;
@@ -205,6 +261,8 @@ mod tests {
         };
         Names {
             mailboxes: mailboxes.iter().map(mailbox).collect(),
+            rights: BTreeMap::new(),
+            levels: BTreeSet::new(),
             subscribed: subscribed.iter().map(|name| (*name).to_owned()).collect(),
         }
     }

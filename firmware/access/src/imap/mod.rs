@@ -9,6 +9,7 @@
 //!
 //! Never here: a message in memory as a whole, a map of a mailbox's messages per connection.
 
+mod acl;
 mod append;
 mod authenticate;
 mod binary;
@@ -25,14 +26,19 @@ mod fetch;
 pub(crate) mod fuzzing;
 mod idle;
 mod list;
+mod listening;
+mod metadata;
 mod mutf7;
 mod names;
+mod notify;
+mod objectid;
 mod parse;
 mod preview;
 mod quota;
 mod receive;
 mod rename;
 mod reply;
+mod rights;
 mod search;
 mod section;
 mod select;

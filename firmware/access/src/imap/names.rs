@@ -90,6 +90,22 @@ impl Pattern {
         self.0.is_empty()
     }
 
+    /// True if some name that begins with `start` may match, as far as the text before the first wildcard
+    /// tells.
+    pub(crate) fn may_begin_with(&self, start: &str) -> bool {
+        let literal = self.0.iter().take_while(|c| !matches!(c, '*' | '%'));
+        let is_open = self.0.iter().any(|c| matches!(c, '*' | '%'));
+        let mut start = start.chars();
+        for wanted in literal {
+            match start.next() {
+                Some(c) if c != *wanted => return false,
+                Some(_) => {}
+                None => return true,
+            }
+        }
+        is_open || start.next().is_none()
+    }
+
     /// Steps grow with the product of both lengths, never faster: one row of states is carried along.
     pub(crate) fn matches(&self, name: &str) -> bool {
         // reached[n]: the name so far can be matched by the first n characters of the pattern.

@@ -4,10 +4,13 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use base::MailboxId;
-use store::{Mailbox, Store, StoreError};
+use store::{Found, Mailbox, Rights, Store, StoreError};
 
+use super::emit::SYSTEM_FLAGS;
+use super::objectid::mailbox_id;
 use super::parse::{Bad, Select};
-use super::reply::{Answer, Fail, Outcome, no, no_mailbox, ok};
+use super::reply::{Answer, Fail, Outcome, no, ok};
+use super::rights::CHANGES;
 use super::session::{Selected, Session};
 use super::view::View;
 
@@ -54,8 +57,8 @@ impl Session {
         }
         let store = self.store();
         let account = self.account()?;
-        let name = self.name(&mailbox)?;
-        let mailbox = store.mailbox_by_name(account, &name)?.ok_or_else(no_mailbox)?;
+        let Found { mailbox, rights, .. } = self.open(&mailbox, Rights::READ)?;
+        let is_read_only = is_read_only || !rights.has_any(CHANGES);
         // The modseq is older than the list: what comes between them is told again, never lost.
         let view = View::new(store.uids(mailbox.id)?, mailbox.highest_modseq);
         let unseen = match self.enabled.rev2 {
@@ -82,11 +85,15 @@ impl Session {
         self.say(format_args!("OK [UIDVALIDITY {}] UIDs are valid", mailbox.uid_validity));
         self.say(format_args!("OK [UIDNEXT {}] The next UID", mailbox.uid_next));
         self.say(format_args!("OK [HIGHESTMODSEQ {}] The highest modseq", mailbox.highest_modseq));
-        self.say_permanent_flags(&keywords, is_read_only);
+        // RFC 8474 §4.2.
+        self.say(format_args!("OK [MAILBOXID ({})] The mailbox's id", mailbox_id(mailbox.id)));
+        self.say_permanent_flags(&keywords, is_read_only, rights);
         let selected = Selected {
             mailbox: mailbox.id,
             view,
             is_read_only,
+            is_foreign: mailbox.account != account,
+            rights,
             told: Vec::new(),
             keywords: hash_of(&keywords),
         };
@@ -95,17 +102,36 @@ impl Session {
             self.resync(mailbox.id, &resync).await?;
         }
         if is_read_only {
-            ok("[READ-ONLY] EXAMINE completed")
+            ok("[READ-ONLY] The mailbox is open for reading")
         } else {
-            ok("[READ-WRITE] SELECT completed")
+            ok("[READ-WRITE] The mailbox is open")
         }
     }
 
-    fn say_permanent_flags(&mut self, keywords: &[String], is_read_only: bool) {
+    /// What may be changed here and stays. RFC 9051 §7.1, RFC 4314 §5.1.1.
+    pub(super) fn say_permanent_flags(
+        &mut self,
+        keywords: &[String],
+        is_read_only: bool,
+        rights: Rights,
+    ) {
+        let (system, may_keywords) = if is_read_only { (0, false) } else { rights.flags() };
         let permanent = match flags_of(keywords) {
-            _ if is_read_only => String::new(),
-            (flags, true) => format!("{flags} \\*"),
-            (flags, false) => flags,
+            (flags, has_room) if may_keywords => {
+                let star = if has_room { " \\*" } else { "" };
+                let is_allowed = |flag: &&str| {
+                    SYSTEM_FLAGS
+                        .iter()
+                        .find(|known| known.1 == *flag)
+                        .is_none_or(|known| system & known.0 != 0)
+                };
+                let allowed: Vec<&str> = flags.split(' ').filter(is_allowed).collect();
+                allowed.join(" ") + star
+            }
+            _ => {
+                let allowed = SYSTEM_FLAGS.iter().filter(|known| system & known.0 != 0);
+                allowed.map(|known| known.1).collect::<Vec<_>>().join(" ")
+            }
         };
         self.say(format_args!("OK [PERMANENTFLAGS ({permanent})] Flags that stay"));
     }
@@ -117,18 +143,21 @@ impl Session {
         // A mailbox that is gone says so elsewhere.
         let Ok(keywords) = store.keywords(selected.mailbox) else { return };
         let (hash, is_read_only) = (hash_of(&keywords), selected.is_read_only);
+        let rights = selected.rights;
         if std::mem::replace(&mut selected.keywords, hash) != hash {
             self.say(format_args!("FLAGS ({})", flags_of(&keywords).0));
-            self.say_permanent_flags(&keywords, is_read_only);
+            self.say_permanent_flags(&keywords, is_read_only, rights);
         }
     }
 
     /// CLOSE: expunges without a word. No HIGHESTMODSEQ: RFC 7162 §3.2.8.
     pub(super) async fn close(&mut self) -> Outcome {
+        // RFC 4314 §4: without the right to expunge CLOSE only closes.
+        let may_expunge = self.rights_here()?.has(Rights::EXPUNGE);
         let selected = self.selected()?;
         let (mailbox, is_read_only) = (selected.mailbox, selected.is_read_only);
         self.selected = None;
-        if !is_read_only {
+        if may_expunge && !is_read_only {
             self.store().expunge(mailbox, None).await?;
         }
         ok("CLOSE completed")

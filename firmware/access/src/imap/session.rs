@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use base::{AccountId, MailboxId, ModSeq, Uid};
 use session::{Conn, ConnError};
-use store::{Flags, Store, StoreError};
+use store::{Flags, Rights, Store, StoreError};
 
 use super::enable::Enabled;
+use super::listening::Listening;
 use super::parse::{Command, Numbers, Tagged};
 use super::receive::Received;
 use super::reply::{Answer, Fail, Outcome, ok};
@@ -32,8 +33,12 @@ pub(super) const FLUSH_AT: usize = 16 * 1024;
 pub(super) struct Selected {
     pub(super) mailbox: MailboxId,
     pub(super) view: View,
-    /// EXAMINE.
+    /// EXAMINE, or no right to change anything.
     pub(super) is_read_only: bool,
+    /// Another account's.
+    pub(super) is_foreign: bool,
+    /// As the client knows them.
+    pub(super) rights: Rights,
     /// Flag changes of the current command that the client has heard of, ascending by UID.
     pub(super) told: Vec<(Uid, ModSeq)>,
     /// Of the keywords that FLAGS named last.
@@ -52,6 +57,8 @@ pub(super) struct Session {
     pub(super) knows_modseq: bool,
     /// What ENABLE turned on.
     pub(super) enabled: Enabled,
+    /// News from beyond the selected mailbox, for who asked for them.
+    pub(super) listening: Option<Box<Listening>>,
     bad_commands: u32,
 }
 
@@ -64,6 +71,7 @@ impl Session {
             is_condstore: false,
             knows_modseq: false,
             enabled: Enabled::default(),
+            listening: None,
             bad_commands: 0,
         }
     }
@@ -134,7 +142,11 @@ impl Session {
     /// One command and its answer.
     async fn turn(&mut self) -> Result<(), Fail> {
         self.conn.flush().await?;
-        self.conn.readable().await?;
+        if self.is_notified() {
+            Box::pin(self.wait_listening()).await?;
+        } else {
+            self.conn.readable().await?;
+        }
         // A TLS ClientHello has no line end: without a look it would wait for one.
         if self.account.is_none() && self.conn.buffered().starts_with(&[0x16, 0x03]) {
             return Err(Fail::Bye("This port speaks plain text first: use STARTTLS, or port 993"));
@@ -176,8 +188,11 @@ impl Session {
             Err(Fail::Store(err)) => reply::of_store(self.conn.session(), &err),
             Err(fail) => return Err(fail),
         };
+        if matches!(answer, Answer::Expunged(_)) {
+            self.note_own_change();
+        }
         if !matches!(answer, Answer::Bad(_) | Answer::Given)
-            && let Err(fail) = self.tell_news(may_expunge).await
+            && let Err(fail) = self.tell_all(may_expunge).await
         {
             // What was done is answered before a goodbye: who sees no OK to an APPEND does it again.
             self.answer(tag, &answer)?;
@@ -188,6 +203,15 @@ impl Session {
             Answer::Expunged(text) => self.answer(tag, &self.expunged(text)),
             answer => self.answer(tag, &answer),
         }
+    }
+
+    /// The news of the selected mailbox, and those from beyond it.
+    async fn tell_all(&mut self, may_expunge: bool) -> Result<(), Fail> {
+        self.tell_news(may_expunge).await?;
+        if self.listening.is_some() {
+            Box::pin(self.tell_listening()).await?;
+        }
+        Ok(())
     }
 
     /// RFC 7162 §3.1: the first command that asks for modseqs in a selected mailbox is told HIGHESTMODSEQ.
@@ -290,27 +314,35 @@ impl Session {
             Command::Create { mailbox, special_uses } => {
                 self.create(account, &mailbox, &special_uses).await
             }
-            Command::Delete(mailbox) => self.delete(account, &mailbox).await,
-            Command::Rename { from, to } => self.rename(account, &from, &to).await,
+            Command::Delete(mailbox) => self.delete(&mailbox).await,
+            Command::Rename { from, to } => self.rename(&from, &to).await,
             Command::Subscribe { mailbox, is_subscribed } => {
                 self.subscribe(account, &mailbox, is_subscribed).await
             }
             Command::List(list) => self.list(account, &list).await,
             Command::Namespace => {
-                // RFC 2342: one personal namespace, no prefix.
-                self.say(format_args!("NAMESPACE ((\"\" \"/\")) NIL NIL"));
+                // RFC 2342: personal, of other users, shared.
+                self.say(format_args!(
+                    "NAMESPACE ((\"\" \"/\")) ((\"Shared/\" \"/\")) ((\"Public/\" \"/\"))"
+                ));
                 ok("NAMESPACE completed")
             }
-            Command::Status { mailbox, items } => self.status(account, &mailbox, &items),
-            Command::GetQuota(root) => self.get_quota(account, &root),
-            Command::GetQuotaRoot(mailbox) => self.get_quota_root(account, &mailbox),
-            Command::SetQuota => Err(reply::no("[NOPERM] Quotas are set by the administrator")),
+            Command::Acl(command) => self.acl(*command).await,
+            Command::Status { mailbox, items } => self.status(&mailbox, &items),
+            Command::GetQuota(root) => self.get_quota(&root),
+            Command::GetQuotaRoot(mailbox) => self.get_quota_root(&mailbox),
+            Command::SetQuota { root, limits } => self.set_quota(&root, &limits).await,
+            Command::Metadata(command) => self.metadata(*command).await,
+            Command::Notify(command) => self.set_notify(*command).await,
             command => self.run_selected(tag, command).await,
         }
     }
 
     async fn run_selected(&mut self, tag: &str, command: Command) -> Outcome {
-        self.selected()?;
+        // What was taken away is gone for every command; the owner keeps what he has.
+        if self.selected()?.is_foreign {
+            self.rights_here()?;
+        }
         match command {
             Command::Check => ok("CHECK completed"),
             Command::Close => self.close().await,
@@ -330,8 +362,15 @@ impl Session {
 
     /// Tells what happened in the selected mailbox since the last time.
     pub(super) async fn tell_news(&mut self, may_expunge: bool) -> Result<(), Fail> {
+        self.tell_rights()?;
+        let events = self.selected_events();
+        let is_own = self.take_own_change();
+        if !events.tells && !is_own {
+            return Ok(());
+        }
         let store = self.store();
         let Some(selected) = self.selected.as_deref_mut() else { return Ok(()) };
+        let last = selected.view.uids().last();
         let changes = match store.changes(selected.mailbox, selected.view.modseq) {
             Ok(changes) => changes,
             Err(StoreError::NoSuchMailbox) => {
@@ -352,10 +391,18 @@ impl Session {
                 .and_then(|at| told.get(at))
                 .is_none_or(|known| known.1 < *modseq)
         });
+        if !events.flags {
+            news.flags.clear();
+        }
         if has_flags {
             self.tell_keywords();
         }
-        self.write_news(&news).await
+        self.write_news(&news).await?;
+        // RFC 5465 §5.2: what NOTIFY wants to know of new messages, but not of our own.
+        if news.exists.is_some() && !is_own && self.is_notified() {
+            Box::pin(self.fetch_new(last)).await?;
+        }
+        Ok(())
     }
 
     async fn write_news(&mut self, news: &News) -> Result<(), Fail> {
@@ -372,7 +419,7 @@ impl Session {
         }
         for (seq, uid, flags, modseq) in &news.flags {
             // RFC 7162 §3.2.4.
-            let uid = self.is_condstore.then_some(*uid);
+            let uid = (self.is_condstore || self.is_notified()).then_some(*uid);
             self.write_flags(*seq, uid, Some(flags), *modseq);
             self.flush_if_full().await?;
         }

@@ -1,11 +1,23 @@
 //! STORE. RFC 9051 §6.4.6, RFC 7162 §3.1.3.
 
 use base::ModSeq;
-use store::FlagOutcome;
+use store::{FlagOp, FlagOutcome, Flags, Rights};
 
 use super::parse::{Numbers, StoreFlags};
 use super::reply::{Answer, Fail, Outcome, ok};
+use super::rights::{allowed_flags, no_permission};
 use super::session::Session;
+
+/// The flags of the change that may be made. RFC 4314 §4: NO only where none may.
+fn within(wanted: &StoreFlags, rights: Rights) -> Result<Flags, Fail> {
+    let asked = &wanted.flags;
+    let flags = allowed_flags(asked, rights);
+    let is_refused = match wanted.op {
+        FlagOp::Replace => rights.flags() == (0, false),
+        FlagOp::Add | FlagOp::Remove => flags == Flags::default() && *asked != flags,
+    };
+    if is_refused { Err(no_permission()) } else { Ok(flags) }
+}
 
 impl Session {
     pub(super) async fn store_flags(&mut self, wanted: StoreFlags, numbers: Numbers) -> Outcome {
@@ -16,6 +28,8 @@ impl Session {
             // which the client does not want to hear of.
             self.tell_news(false).await?;
         }
+        let rights = self.rights_here()?;
+        let flags = within(&wanted, rights)?;
         let selected = self.writable()?;
         let mailbox = selected.mailbox;
         let uids = selected.view.resolve(&wanted.set, numbers)?;
@@ -24,8 +38,9 @@ impl Session {
         }
         let before = selected.view.modseq;
         let unchanged_since = wanted.unchanged_since.map(ModSeq);
-        let outcome =
-            store.store_flags(mailbox, uids, wanted.op, wanted.flags, unchanged_since).await?;
+        let outcome = store
+            .store_flags_within_rights(mailbox, uids, wanted.op, flags, unchanged_since, rights)
+            .await?;
         let since = if unchanged_since.is_some() { ModSeq(0) } else { before };
         self.tell_stored(&outcome, numbers, wanted.is_silent, since).await?;
         if outcome.modified.is_empty() {

@@ -1,8 +1,9 @@
 //! SUBSCRIBE and UNSUBSCRIBE. RFC 9051 §6.3.7 and §6.3.8.
 
 use base::AccountId;
+use store::Rights;
 
-use super::reply::{Outcome, no_mailbox, ok};
+use super::reply::{Outcome, ok};
 use super::session::Session;
 
 impl Session {
@@ -13,12 +14,13 @@ impl Session {
         mailbox: &[u8],
         is_subscribed: bool,
     ) -> Outcome {
-        let name = self.name(mailbox)?;
-        let store = self.store();
-        if is_subscribed && store.mailbox_by_name(account, &name)?.is_none() {
-            return Err(no_mailbox());
-        }
-        store.subscribe(account, name, is_subscribed).await?;
+        let name = if is_subscribed {
+            self.open(mailbox, Rights::LOOKUP)?.name
+        } else {
+            self.name(mailbox)?
+        };
+        self.store().subscribe(account, name.clone(), is_subscribed).await?;
+        self.note_own_names(&[&name]);
         ok(if is_subscribed { "SUBSCRIBE completed" } else { "UNSUBSCRIBE completed" })
     }
 }

@@ -8,7 +8,7 @@ use super::{Walk, rows_of};
 use crate::codec::In;
 use crate::directory::account::{self, AccountRow};
 use crate::directory::address_index::{self, Owner};
-use crate::directory::{alias, dn, domain, entry};
+use crate::directory::{alias, dn, domain, entry, group};
 use crate::index::T;
 use crate::{Account, StoreError};
 
@@ -41,6 +41,7 @@ pub(super) fn walk(walk: &mut Walk<'_>) -> Result<(), StoreError> {
         claimed += check_account(walk, &found, &row.dn)?;
     }
     check_addresses(walk, &mut dns, claimed)?;
+    check_groups(walk, &mut dns)?;
     for (key, row) in rows_of(view, T::Entry, &[])? {
         let dn = String::from_utf8_lossy(&key).into_owned();
         walk.note(crate::codec::from_postcard::<crate::Entry>(&row, "directory entry"));
@@ -68,6 +69,27 @@ fn check_account(walk: &mut Walk<'_>, account: &Account, dn: &str) -> Result<u64
         });
     }
     Ok(1 + account.aliases.len() as u64)
+}
+
+/// Groups: the row leads to the entry, and `membership` says of it what `member` says.
+fn check_groups(walk: &mut Walk<'_>, dns: &mut BTreeSet<String>) -> Result<(), StoreError> {
+    let view = walk.view;
+    let mut expected = BTreeSet::new();
+    for (key, row) in rows_of(view, T::Group, &[])? {
+        let Some(dn) = walk.note(group::dn_of_row(&row)) else { continue };
+        if let Some(found) = walk.note(entry::existing(view, &dn)) {
+            for id in group::members_of(view, &found)? {
+                expected.insert([id.0.to_be_bytes().as_slice(), &key].concat());
+            }
+        }
+        dns.insert(dn);
+    }
+    let found: BTreeSet<Vec<u8>> =
+        rows_of(view, T::Membership, &[])?.into_iter().map(|(key, _)| key).collect();
+    walk.expect(found == expected, || {
+        format!("{} memberships are indexed, {} stand in groups", found.len(), expected.len())
+    });
+    Ok(())
 }
 
 fn check_addresses(

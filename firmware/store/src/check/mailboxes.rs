@@ -25,7 +25,8 @@ pub(super) fn walk(walk: &mut Walk<'_>) -> Result<(), StoreError> {
         walk.mailboxes.insert(id);
         walk.report.mailboxes += 1;
         let Some(mailbox) = walk.note(MailboxRow::decode(&value)) else { continue };
-        let has_account = walk.accounts.contains(&mailbox.account);
+        let has_account =
+            mailbox.account == crate::OFFICE || walk.accounts.contains(&mailbox.account);
         walk.expect(has_account, || format!("mailbox {id} belongs to no account"));
         let named = row::id_of_name(view, mailbox.account, &mailbox.name)?;
         walk.expect(named == Some(id), || format!("mailbox {id} is not found by its name"));
@@ -135,7 +136,7 @@ fn check_messages(
 
 fn check_usage(walk: &mut Walk<'_>, sums: &BTreeMap<AccountId, Usage>) -> Result<(), StoreError> {
     let view = walk.view;
-    for id in walk.accounts.clone() {
+    for id in walk.accounts.iter().copied().chain([crate::OFFICE]).collect::<Vec<_>>() {
         let Some(said) = walk.note(usage::of(view, id)) else { continue };
         let found = sums.get(&id).copied().unwrap_or_default();
         let is_good = (said.bytes, said.messages, said.mailboxes)

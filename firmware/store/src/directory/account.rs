@@ -3,7 +3,8 @@
 use base::{AccountId, Address, DomainName, Timestamp};
 
 use super::address_index::{self, Owner};
-use super::{dn, entry};
+use super::{dn, entry, group};
+use crate::acl::OFFICE;
 use crate::codec::{In, Out, account_key};
 use crate::index::{T, Tables, View};
 use crate::mailbox::{acts, usage};
@@ -58,9 +59,19 @@ fn live_row(view: &impl View, id: AccountId) -> Result<Option<AccountRow>, Store
     Ok(row.filter(|row| row.deleted_at.is_none()))
 }
 
-/// Refuses an account that is not there (any more).
+/// True if the account is there and not deleted.
+pub(crate) fn lives(view: &impl View, id: AccountId) -> Result<bool, StoreError> {
+    Ok(live_row(view, id)?.is_some())
+}
+
+/// Refuses an account that is not there (any more). The office owns mailboxes without being one.
 pub(crate) fn must_live(view: &impl View, id: AccountId) -> Result<(), StoreError> {
-    live_row(view, id)?.map(|_| ()).ok_or(StoreError::NoSuchAccount)
+    if id == OFFICE || lives(view, id)? { Ok(()) } else { Err(StoreError::NoSuchAccount) }
+}
+
+/// True if the account may administer the box.
+pub(crate) fn is_admin(view: &impl View, id: AccountId) -> Result<bool, StoreError> {
+    Ok(live_entry(view, id)?.is_some_and(|entry| entry.first(entry::ROLE) == Some("admin")))
 }
 
 fn live_entry(view: &impl View, id: AccountId) -> Result<Option<Entry>, StoreError> {
@@ -173,6 +184,9 @@ pub(crate) fn limits(
     settings: &Settings,
     id: AccountId,
 ) -> Result<(Option<u64>, Option<u64>), StoreError> {
+    if id == OFFICE {
+        return Ok((None, None));
+    }
     let entry = live_entry(view, id)?;
     let own = |name| -> Option<u64> { entry.as_ref()?.first(name)?.parse().ok() };
     let bytes = own(entry::QUOTA).or(settings.default_quota_bytes);
@@ -369,6 +383,7 @@ pub(crate) fn delete(tx: &mut Tx<'_, '_>, id: AccountId) -> Result<(), StoreErro
     for address in account.aliases.iter().chain([&account.address]) {
         address_index::release(tx, address)?;
     }
+    group::leave_all(tx, id, &account.address)?;
     entry::remove(tx, &entry.dn)?;
     let row = AccountRow { deleted_at: Some(tx.now), dn: entry.dn.clone() };
     tx.put(T::Account, &account_key(id), &row.encode())?;

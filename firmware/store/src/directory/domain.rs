@@ -45,11 +45,21 @@ pub(crate) fn delete(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), Sto
         is_used = true;
         Ok(false)
     })?;
-    if is_used {
+    if is_used || super::group::is_in(&tx.tables, domain)? {
         return Err(StoreError::InUse);
     }
     entry::remove(tx, &dn::of_domain(domain))?;
     tx.remove(T::Domain, domain.as_str().as_bytes()).map(|_| ())
+}
+
+/// Names of domains, at most `max`.
+pub(crate) fn names(view: &impl View, max: usize) -> Result<Vec<DomainName>, StoreError> {
+    let mut names = Vec::new();
+    view.scan(T::Domain, &[], &[], &mut |key, _| {
+        names.extend(DomainName::parse(&In::plain(key, "domain").text()?).ok());
+        Ok(names.len() < max)
+    })?;
+    Ok(names)
 }
 
 pub(crate) fn list(view: &impl View) -> Result<Vec<Domain>, StoreError> {

@@ -6,11 +6,12 @@ use super::copying::{self, Source};
 use super::expunging::{self, Leaving};
 use super::row::{self, MailboxRow};
 use super::{name, reads, usage};
+use crate::acl::{self, OFFICE, namespace};
 use crate::codec::{VERSION, mailbox_key, name_key};
 use crate::directory::account;
 use crate::index::{T, View};
 use crate::writer::Tx;
-use crate::{Mailbox, SpecialUse, StoreError};
+use crate::{Mailbox, Rights, SpecialUse, StoreError, annotation};
 
 /// What every account has from its first day. RFC 6154.
 pub(crate) const DEFAULTS: [(&str, Option<SpecialUse>); 6] = [
@@ -25,20 +26,21 @@ pub(crate) const DEFAULTS: [(&str, Option<SpecialUse>); 6] = [
 /// Makes the default mailboxes of a new account, subscribed.
 pub(crate) fn create_defaults(tx: &mut Tx<'_, '_>, account: AccountId) -> Result<(), StoreError> {
     for (name, special_use) in DEFAULTS {
-        create_one(tx, account, name, special_use)?;
+        create_one(tx, None, account, name, special_use)?;
         tx.put(T::Subscription, &name_key(account, name), &[VERSION])?;
     }
     Ok(())
 }
 
-/// Makes a mailbox and what parents it lacks.
+/// Makes a mailbox and what parents it lacks. `maker` is who asked for it.
 pub(crate) fn create(
     tx: &mut Tx<'_, '_>,
+    maker: AccountId,
     account: AccountId,
     text: &str,
     special_use: Option<SpecialUse>,
 ) -> Result<Mailbox, StoreError> {
-    let name = name::normalize(text)?;
+    let name = own_name(account, text)?;
     account::must_live(&tx.tables, account)?;
     if row::id_of_name(&tx.tables, account, &name)?.is_some() {
         return Err(StoreError::NameTaken);
@@ -46,15 +48,27 @@ pub(crate) fn create(
     if special_use.is_some() && with_special_use(&tx.tables, account, special_use)?.is_some() {
         return Err(StoreError::Exists);
     }
-    create_parents(tx, account, &name)?;
-    let id = create_one(tx, account, &name, special_use)?;
+    create_parents(tx, Some(maker), account, &name)?;
+    let id = create_one(tx, Some(maker), account, &name, special_use)?;
     row::existing(&tx.tables, id)?.show(&tx.tables, id)
 }
 
-fn create_parents(tx: &mut Tx<'_, '_>, account: AccountId, name: &str) -> Result<(), StoreError> {
+/// A name for a mailbox of one's own: not in the namespaces of others.
+fn own_name(account: AccountId, text: &str) -> Result<String, StoreError> {
+    let name = name::normalize(text)?;
+    let is_taken = account != OFFICE && namespace::is_reserved(&name);
+    if is_taken { Err(StoreError::BadName) } else { Ok(name) }
+}
+
+fn create_parents(
+    tx: &mut Tx<'_, '_>,
+    maker: Option<AccountId>,
+    account: AccountId,
+    name: &str,
+) -> Result<(), StoreError> {
     for parent in name::parents(name) {
         if row::id_of_name(&tx.tables, account, parent)?.is_none() {
-            create_one(tx, account, parent, None)?;
+            create_one(tx, maker, account, parent, None)?;
         }
     }
     Ok(())
@@ -62,6 +76,7 @@ fn create_parents(tx: &mut Tx<'_, '_>, account: AccountId, name: &str) -> Result
 
 fn create_one(
     tx: &mut Tx<'_, '_>,
+    maker: Option<AccountId>,
     account: AccountId,
     name: &str,
     special_use: Option<SpecialUse>,
@@ -89,6 +104,7 @@ fn create_one(
     };
     row::put(tx, id, &mailbox)?;
     row::put_name(tx, account, name, id)?;
+    acl::acts::inherit(tx, account, name, id, maker)?;
     Ok(id)
 }
 
@@ -112,12 +128,14 @@ pub(crate) fn find_or_create(
     account: AccountId,
     text: &str,
 ) -> Result<MailboxId, StoreError> {
-    let name = name::normalize(text)?;
-    if let Some(id) = row::id_of_name(&tx.tables, account, &name)? {
+    if let Ok(name) = name::normalize(text)
+        && let Some(id) = row::id_of_name(&tx.tables, account, &name)?
+    {
         return Ok(id);
     }
-    create_parents(tx, account, &name)?;
-    let id = create_one(tx, account, &name, None)?;
+    let name = own_name(account, text)?;
+    create_parents(tx, None, account, &name)?;
+    let id = create_one(tx, None, account, &name, None)?;
     tx.put(T::Subscription, &name_key(account, &name), &[VERSION])?;
     Ok(id)
 }
@@ -158,6 +176,8 @@ const TABLES: [T; 5] = [T::Message, T::Flags, T::Change, T::Keyword, T::Mailbox]
 pub(crate) fn remove_empty(tx: &mut Tx<'_, '_>, id: MailboxId) -> Result<(), StoreError> {
     let mailbox = row::existing(&tx.tables, id)?;
     let account = mailbox.account;
+    acl::acts::forget(tx, account, id)?;
+    annotation::forget(tx, id)?;
     for table in TABLES {
         tx.remove_prefix(table, &mailbox_key(id))?;
     }
@@ -177,17 +197,18 @@ pub(crate) fn rename(
     from: &str,
     to: &str,
 ) -> Result<(), StoreError> {
-    let (from, to) = (name::normalize(from)?, name::normalize(to)?);
+    let (from, to) = (name::normalize(from)?, own_name(account, to)?);
     account::must_live(&tx.tables, account)?;
     let id = row::id_of_name(&tx.tables, account, &from)?.ok_or(StoreError::NoSuchMailbox)?;
     if row::id_of_name(&tx.tables, account, &to)?.is_some() {
         return Err(StoreError::NameTaken);
     }
     if from == "INBOX" {
-        create_parents(tx, account, &to)?;
-        let target = create_one(tx, account, &to, None)?;
+        create_parents(tx, None, account, &to)?;
+        let target = create_one(tx, None, account, &to, None)?;
+        annotation::copy(tx, id, target)?;
         let all = reads::uids(&tx.tables, id)?;
-        copying::copy(tx, id, &all, target, Source::Expunge)?;
+        copying::copy(tx, id, &all, target, Source::Expunge, Rights::ALL)?;
         return Ok(());
     }
     if to.strip_prefix(from.as_str()).is_some_and(|rest| rest.starts_with('/')) {
@@ -205,13 +226,15 @@ pub(crate) fn rename(
     for (_, _, new) in &moving {
         name::normalize(new)?;
     }
-    create_parents(tx, account, &to)?;
+    create_parents(tx, None, account, &to)?;
+    tx.effects.accounts.insert(account);
     for (id, old, new) in moving {
         let mut mailbox = row::existing(&tx.tables, id)?;
         tx.remove(T::MailboxName, &name_key(account, &old))?;
         row::put_name(tx, account, &new, id)?;
         mailbox.name = new;
         row::put(tx, id, &mailbox)?;
+        acl::acts::wake(tx, id)?;
     }
     Ok(())
 }
@@ -222,8 +245,9 @@ pub(crate) fn subscribe(
     text: &str,
     subscribed: bool,
 ) -> Result<(), StoreError> {
-    let name = name::normalize(text)?;
+    let name = name::normalize_shown(text)?;
     account::must_live(&tx.tables, account)?;
+    tx.effects.accounts.insert(account);
     let key = name_key(account, &name);
     if !subscribed {
         tx.remove(T::Subscription, &key)?;

@@ -9,7 +9,7 @@ use super::{flags, message_row, row};
 use crate::directory::account;
 use crate::index::View;
 use crate::writer::Tx;
-use crate::{Copied, StoreError, blob};
+use crate::{Copied, Rights, StoreError, blob};
 
 /// Whether the messages stay in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,7 @@ pub(crate) fn copy(
     uids: &UidRanges,
     to: MailboxId,
     source: Source,
+    rights: Rights,
 ) -> Result<Copied, StoreError> {
     let from_row = row::existing(&tx.tables, from)?;
     let to_row = row::existing(&tx.tables, to)?;
@@ -34,6 +35,9 @@ pub(crate) fn copy(
     if source == Source::Keep || from_row.account != to_row.account {
         account::check_quota(tx, to_row.account, messages, bytes)?;
     }
+    // RFC 4314 §4: only flags that may be set in the target come along.
+    let (system_mask, may_keywords) = rights.flags();
+    let union = if may_keywords { union } else { 0 };
     let from_keywords = Keywords::load(&tx.tables, from)?;
     keywords::bits(tx, to, &from_keywords.flags(0, union))?;
     let to_keywords = Keywords::load(&tx.tables, to)?;
@@ -49,6 +53,7 @@ pub(crate) fn copy(
             let message = message_row::existing(&tx.tables, from, uid)?;
             let keywords = match marks.keywords {
                 0 => 0,
+                _ if !may_keywords => 0,
                 bits => to_keywords.known_bits(&from_keywords.flags(0, bits)),
             };
             blob::link(tx, message.blob, 1)?;
@@ -57,7 +62,7 @@ pub(crate) fn copy(
                 size: message.size,
                 internal_date: message.internal_date,
                 zone_minutes: message.zone_minutes,
-                system: marks.system,
+                system: marks.system & system_mask,
                 keywords,
             };
             copied.source.push(uid);

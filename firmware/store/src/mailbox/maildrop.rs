@@ -8,7 +8,7 @@ use super::{expunging, flags, row};
 use crate::codec::{In, Out, message_key};
 use crate::index::{T, View};
 use crate::writer::Tx;
-use crate::{DropRow, FlagOp, Flags, StoreError, blob};
+use crate::{DropRow, FlagOp, Flags, Rights, StoreError, blob};
 
 /// Messages with `from <= uid <= to`, ascending, at most `limit`.
 pub(crate) fn rows(
@@ -56,7 +56,8 @@ pub(crate) fn update(
         let flags = Flags { system: Flags::SEEN, keywords: Vec::new() };
         let uids = seen.clone();
         let op = FlagOp::Add;
-        Marking { mailbox: id, uids, op, flags, unchanged_since: None }.apply(tx)?;
+        let rights = Rights::ALL;
+        Marking { mailbox: id, uids, op, flags, unchanged_since: None, rights }.apply(tx)?;
     }
     let mut gone = UidRanges::new();
     for number in flags::blocks_of(&tx.tables, id, deleted)? {

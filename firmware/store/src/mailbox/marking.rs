@@ -7,7 +7,7 @@ use super::flags::{self, Marks};
 use super::keywords::{self, Keywords};
 use super::row::{self, MailboxRow};
 use crate::writer::Tx;
-use crate::{FlagOp, FlagOutcome, Flags, StoreError};
+use crate::{FlagOp, FlagOutcome, Flags, Rights, StoreError};
 
 /// A change of flags.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Marking {
     pub(crate) op: FlagOp,
     pub(crate) flags: Flags,
     pub(crate) unchanged_since: Option<ModSeq>,
+    /// Flags that these do not allow stay as they are.
+    pub(crate) rights: Rights,
 }
 
 impl Marking {
@@ -68,9 +70,14 @@ impl Marking {
     }
 
     fn marked(&self, old: &Marks, bits: u64, modseq: ModSeq) -> Marks {
-        let system = self.flags.system & Flags::ALL;
+        let (mask, may_keywords) = self.rights.flags();
+        let system = self.flags.system & mask;
+        let bits = if may_keywords { bits } else { 0 };
         let (system, keywords) = match self.op {
-            FlagOp::Replace => (system, bits),
+            FlagOp::Replace => {
+                let kept = if may_keywords { 0 } else { old.keywords };
+                (old.system & !mask | system, kept | bits)
+            }
             FlagOp::Add => (old.system | system, old.keywords | bits),
             FlagOp::Remove => (old.system & !system, old.keywords & !bits),
         };

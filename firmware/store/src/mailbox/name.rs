@@ -8,13 +8,25 @@ use crate::StoreError;
 const LEVEL_BYTES_MAX: usize = 255;
 const LEVELS_MAX: usize = 20;
 
+/// The levels that stand before another account's name of a mailbox: `Shared/anna`.
+const LEVELS_BEFORE: usize = 2;
+
 /// The name as it is stored.
 pub(crate) fn normalize(name: &str) -> Result<String, StoreError> {
+    normalize_within(name, LEVELS_MAX)
+}
+
+/// A name as an account sees it, possibly of another's mailbox.
+pub(crate) fn normalize_shown(name: &str) -> Result<String, StoreError> {
+    normalize_within(name, LEVELS_MAX + LEVELS_BEFORE)
+}
+
+fn normalize_within(name: &str, levels_max: usize) -> Result<String, StoreError> {
     let levels: Vec<&str> = name.split('/').collect();
     let is_good = |level: &&str| {
         !level.is_empty() && level.len() <= LEVEL_BYTES_MAX && !level.chars().any(char::is_control)
     };
-    if levels.len() > LEVELS_MAX || !levels.iter().all(is_good) {
+    if levels.len() > levels_max || !levels.iter().all(is_good) {
         return Err(StoreError::BadName);
     }
     // RFC 9051 §5.1: INBOX is case-insensitive, as a name and as the first level of one.

@@ -72,6 +72,27 @@ pub(crate) fn first_unseen(view: &impl View, id: MailboxId) -> Result<Option<Uid
     Ok(first)
 }
 
+/// Bytes of the messages with `\Deleted`.
+pub(crate) fn deleted_bytes(view: &impl View, id: MailboxId) -> Result<u64, StoreError> {
+    if row::existing(view, id)?.deleted == 0 {
+        return Ok(0);
+    }
+    let mut deleted = Vec::new();
+    flags::scan(view, id, 0, u32::MAX, &mut |number, block| {
+        for (slot, marks) in block {
+            if marks.system & Flags::DELETED != 0 {
+                deleted.push(flags::uid_at(number, slot));
+            }
+        }
+        Ok(true)
+    })?;
+    let mut bytes = 0u64;
+    for uid in deleted {
+        bytes = bytes.saturating_add(super::message_row::existing(view, id, uid)?.size);
+    }
+    Ok(bytes)
+}
+
 /// Rows with `from <= uid <= to`, ascending, at most `limit`.
 pub(crate) fn rows(
     view: &impl View,

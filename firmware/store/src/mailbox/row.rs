@@ -135,6 +135,7 @@ pub(crate) fn put_changed(
     row: &MailboxRow,
 ) -> Result<(), StoreError> {
     put(tx, id, row)?;
+    tx.effects.accounts.insert(row.account);
     tx.effects.touched.insert(id, row.highest_modseq);
     Ok(())
 }

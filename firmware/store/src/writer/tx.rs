@@ -1,14 +1,14 @@
 //! What an act sees: the tables, the log, the time of its group, and where it notes whom to wake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use base::{MailboxId, ModSeq, Timestamp};
+use base::{AccountId, MailboxId, ModSeq, Timestamp};
 
-use crate::Settings;
 use crate::index::Tables;
 use crate::segment::Log;
+use crate::{AnnotationChange, Settings};
 
 /// The writer's transaction.
 pub(crate) struct Tx<'t, 'w> {
@@ -24,6 +24,10 @@ pub(crate) struct Tx<'t, 'w> {
 pub(crate) struct Effects {
     /// Changed mailboxes.
     pub(crate) touched: BTreeMap<MailboxId, ModSeq>,
+    /// Accounts whose mailboxes, names, subscriptions or annotations changed, or what they see of others.
+    pub(crate) accounts: BTreeSet<AccountId>,
+    /// Annotations that changed.
+    pub(crate) annotated: Vec<Arc<AnnotationChange>>,
     /// The spool changed.
     pub(crate) queue_changed: bool,
     /// The settings behind the commit.
@@ -32,7 +36,13 @@ pub(crate) struct Effects {
 
 impl Effects {
     pub(crate) fn new(settings: Arc<Settings>) -> Self {
-        Self { touched: BTreeMap::new(), queue_changed: false, settings }
+        Self {
+            touched: BTreeMap::new(),
+            accounts: BTreeSet::new(),
+            annotated: Vec::new(),
+            queue_changed: false,
+            settings,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows test functions, not their helpers")]
 
+mod acl;
 mod damage;
 mod directory;
 mod export;

@@ -3,8 +3,8 @@
 use store::SpecialUse;
 
 use super::{
-    Bad, Fetch, Input, List, ListKind, Parsed, Search, Select, SequenceSet, Sort, StatusItem,
-    StoreFlags, Thread,
+    AclCommand, Bad, Fetch, Input, List, ListKind, MetadataCommand, NotifyCommand, Parsed, Search,
+    Select, SequenceSet, Sort, StatusItem, StoreFlags, Thread,
 };
 
 const TAG_BYTES_MAX: usize = 256;
@@ -56,7 +56,14 @@ pub(crate) enum Command {
     },
     GetQuota(Vec<u8>),
     GetQuotaRoot(Vec<u8>),
-    SetQuota,
+    /// Resource names in upper case with their limits.
+    SetQuota {
+        root: Vec<u8>,
+        limits: Vec<(String, u64)>,
+    },
+    Acl(Box<AclCommand>),
+    Metadata(Box<MetadataCommand>),
+    Notify(Box<NotifyCommand>),
     Idle,
     /// RFC 4978; the algorithm in upper case.
     Compress(String),
@@ -118,7 +125,7 @@ pub(crate) fn command(bytes: &[u8]) -> Result<Tagged, Rejected> {
 }
 
 impl Input<'_> {
-    fn mailbox_argument(&mut self) -> Parsed<Vec<u8>> {
+    pub(super) fn mailbox_argument(&mut self) -> Parsed<Vec<u8>> {
         self.space()?;
         self.astring()
     }
@@ -241,6 +248,12 @@ impl Input<'_> {
         if let Some(command) = self.message_command(&name, Numbers::Sequence) {
             return command;
         }
+        if let Some(command) = self.acl_command(&name) {
+            return command.map(|command| Command::Acl(Box::new(command)));
+        }
+        if let Some(command) = self.metadata_command(&name) {
+            return command.map(|command| Command::Metadata(Box::new(command)));
+        }
         match name.as_str() {
             "CAPABILITY" => Ok(Command::Capability),
             "NOOP" => Ok(Command::Noop),
@@ -270,11 +283,17 @@ impl Input<'_> {
             "GETQUOTA" => self.mailbox_argument().map(Command::GetQuota),
             "GETQUOTAROOT" => self.mailbox_argument().map(Command::GetQuotaRoot),
             "SETQUOTA" => {
-                self.mailbox_argument()?;
+                // RFC 9208 §4.1.3: setquota-list = "(" [setquota-resource *(SP setquota-resource)] ")"
+                let root = self.mailbox_argument()?;
                 self.space()?;
-                self.list(16, Self::astring)?;
-                Ok(Command::SetQuota)
+                let limits = self.list(16, |input| {
+                    let name = input.upper_atom()?;
+                    input.space()?;
+                    Ok((name, input.number64()?))
+                })?;
+                Ok(Command::SetQuota { root, limits })
             }
+            "NOTIFY" => self.notify().map(|notify| Command::Notify(Box::new(notify))),
             "IDLE" => Ok(Command::Idle),
             "COMPRESS" => {
                 self.space()?;

@@ -53,6 +53,10 @@ pub(crate) enum FetchItem {
     BodyStructure,
     /// RFC 7162 §3.1.4.2.
     ModSeq,
+    /// RFC 8474 §5.1.
+    EmailId,
+    /// RFC 8474 §5.2.
+    ThreadId,
     Section(Box<Section>),
     /// RFC 3516: a part without its transfer encoding.
     Binary(Box<Section>),
@@ -259,6 +263,8 @@ impl Input<'_> {
             b"SAVEDATE" => FetchItem::SaveDate,
             b"UID" => Uid,
             b"MODSEQ" => ModSeq,
+            b"EMAILID" => FetchItem::EmailId,
+            b"THREADID" => FetchItem::ThreadId,
             b"RFC822.SIZE" => Size,
             b"RFC822" => section(SectionText::Whole, false, "RFC822"),
             b"RFC822.HEADER" => section(SectionText::Header, true, "RFC822.HEADER"),
@@ -280,7 +286,7 @@ impl Input<'_> {
     }
 
     /// `"ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")"`
-    fn fetch_items(&mut self) -> Parsed<Vec<FetchItem>> {
+    pub(super) fn fetch_items(&mut self) -> Parsed<Vec<FetchItem>> {
         let fast = [FetchItem::Flags, FetchItem::InternalDate, FetchItem::Size];
         let mut items = Vec::new();
         if self.peek() == Some(b'(') {

@@ -1,6 +1,6 @@
 //! LIST, LSUB, XLIST and STATUS. RFC 9051 §6.3.9 and §6.3.11, RFC 5258, RFC 5819, RFC 6154.
 
-use super::{Bad, Input, Parsed};
+use super::{Bad, Input, MetadataQuery, Parsed};
 
 const PATTERNS_MAX: usize = 32;
 const PATTERN_BYTES_MAX: usize = 1024;
@@ -23,9 +23,13 @@ pub(crate) enum StatusItem {
     UidValidity,
     Unseen,
     Deleted,
+    /// RFC 9208 §4.1.4.
+    DeletedStorage,
     Size,
     HighestModSeq,
     AppendLimit,
+    /// RFC 8474 §4.3.
+    MailboxId,
 }
 
 /// The arguments of LIST, LSUB and XLIST.
@@ -43,6 +47,10 @@ pub(crate) struct List {
     pub(crate) is_recursive: bool,
     /// RETURN (SUBSCRIBED).
     pub(crate) shows_subscribed: bool,
+    /// RETURN (MYRIGHTS), RFC 8440.
+    pub(crate) shows_rights: bool,
+    /// RETURN (METADATA (…)), RFC 9590.
+    pub(crate) metadata: Option<Box<MetadataQuery>>,
     /// RETURN (STATUS (…)).
     pub(crate) status: Option<Vec<StatusItem>>,
     /// RFC 5258 in the request: then `LIST "" ""` is a pattern like any other.
@@ -59,9 +67,11 @@ impl Input<'_> {
                 "UIDNEXT" => StatusItem::UidNext,
                 "UIDVALIDITY" => StatusItem::UidValidity,
                 "UNSEEN" => StatusItem::Unseen,
+                "DELETED-STORAGE" => StatusItem::DeletedStorage,
                 "DELETED" => StatusItem::Deleted,
                 "SIZE" => StatusItem::Size,
                 "HIGHESTMODSEQ" => StatusItem::HighestModSeq,
+                "MAILBOXID" => StatusItem::MailboxId,
                 "APPENDLIMIT" => StatusItem::AppendLimit,
                 _ => return Err(Bad("unknown STATUS item")),
             })
@@ -76,7 +86,7 @@ impl Input<'_> {
                 "SUBSCRIBED" => list.only_subscribed = true,
                 "SPECIAL-USE" => list.only_special_use = true,
                 "RECURSIVEMATCH" => list.is_recursive = true,
-                // All mailboxes are here: there are none remote.
+                // All mailboxes are here, those of others are listed anyway: none is remote.
                 "REMOTE" => {}
                 _ => return Err(Bad("unknown LIST selection option")),
             }
@@ -100,6 +110,17 @@ impl Input<'_> {
         self.list(16, |input| {
             match input.upper_atom()?.as_str() {
                 "SUBSCRIBED" => list.shows_subscribed = true,
+                "MYRIGHTS" => list.shows_rights = true,
+                "METADATA" => {
+                    // RFC 9590 §5: "METADATA" [SP getmetadata-options] SP entries
+                    let mut query = MetadataQuery::default();
+                    input.space()?;
+                    if input.metadata_options(&mut query)? {
+                        input.space()?;
+                    }
+                    query.entries = input.metadata_entries()?;
+                    list.metadata = Some(Box::new(query));
+                }
                 // Both are always told.
                 "CHILDREN" | "SPECIAL-USE" => {}
                 "STATUS" => {
@@ -131,6 +152,8 @@ impl Input<'_> {
             only_special_use: false,
             is_recursive: false,
             shows_subscribed: false,
+            shows_rights: false,
+            metadata: None,
             status: None,
             is_extended: false,
         };

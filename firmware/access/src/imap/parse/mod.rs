@@ -7,12 +7,15 @@
 //! Limits: sequence sets 10,000 elements, search depth 32 and 1,000 keys, 32 sort keys, 100 FETCH items, 200 header
 //! fields, 32 LIST patterns. The bytes of a command are bounded by the framing before they come here.
 
+mod acl;
 mod append;
 mod command;
 mod date;
 mod fetch;
 mod framing;
 mod list;
+mod metadata;
+mod notify;
 mod search;
 mod select;
 mod sequence;
@@ -21,12 +24,15 @@ mod store;
 mod url;
 
 pub(crate) use self::store::StoreFlags;
+pub(crate) use acl::AclCommand;
 pub(crate) use append::{AppendGrammar, AppendHead, AppendKind, AppendPiece, append_head};
 pub(crate) use command::{Command, Numbers, Tagged, command, tag_of};
 pub(crate) use date::InternalDate;
 pub(crate) use fetch::{Fetch, FetchItem, Section, SectionText};
 pub(crate) use framing::{LiteralMark, literal_mark};
 pub(crate) use list::{List, ListKind, StatusItem};
+pub(crate) use metadata::{Depth, MetadataCommand, MetadataQuery};
+pub(crate) use notify::{EventGroup, Events, Filter, NotifyCommand};
 pub(crate) use search::{
     Charset, EnvelopeField, HeaderName, Key, Needle, Program, ReturnOption, Search,
 };
@@ -315,6 +321,9 @@ mod tests {
                 Just("HEADER.FIELDS"), Just("APPEND"), Just("INBOX"), Just("STATUS"), Just("%"),
                 Just("SORT"), Just("THREAD"), Just("REFERENCES"), Just("(SUBJECT)"), Just("UTF-8"),
                 Just("$"), Just("OLDER"), Just("TEXT"), Just("CHARSET"), Just("SAVE"),
+                Just("SETACL"), Just("MYRIGHTS"), Just("+lrs"), Just("GETMETADATA"), Just("SETMETADATA"),
+                Just("/private/x"), Just("(DEPTH 1)"), Just("NOTIFY"), Just("SET"), Just("(selected"),
+                Just("MessageNew"), Just("MessageExpunge"), Just("subtree"), Just("RETURN (METADATA"),
                 Just("\\Seen"), Just("FLAGS"), Just("MODSEQ"), Just("\r\n"), Just("4294967296"),
             ], 0..40),
         ) {

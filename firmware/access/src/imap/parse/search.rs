@@ -51,6 +51,8 @@ pub(crate) enum Key {
     /// Date field on or after the day.
     SentSince(i64),
     /// RFC 8514: save date before the day.
+    /// EMAILID; an id that is none of ours is 0, which no content has.
+    EmailId(u64),
     SavedBefore(i64),
     SavedOn(i64),
     SavedSince(i64),
@@ -180,6 +182,20 @@ impl Input<'_> {
         Ok(Key::Keyword(String::from_utf8_lossy(&keyword).into_owned(), is_set))
     }
 
+    /// `objectid = 1*255(ALPHA / DIGIT / "_" / "-")`
+    fn object_id_key(&mut self) -> Parsed<Key> {
+        self.space()?;
+        let id = self.astring()?;
+        let is_good = (1..=255).contains(&id.len())
+            && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(byte));
+        if !is_good {
+            return Err(Bad("an object id is not valid"));
+        }
+        let text = String::from_utf8_lossy(&id);
+        let number = text.strip_prefix('E').filter(|text| !text.starts_with('0'));
+        Ok(Key::EmailId(number.and_then(|text| text.parse().ok()).unwrap_or(0)))
+    }
+
     /// `"MODSEQ" [search-modseq-ext] SP mod-sequence-valzer`; the entry (RFC 7162 §3.1.5) changes
     /// nothing: there is one modseq for all flags.
     fn modseq_key(&mut self) -> Parsed<Key> {
@@ -237,6 +253,9 @@ impl Input<'_> {
             "SENTON" => self.date_key(Key::SentOn),
             "SENTSINCE" => self.date_key(Key::SentSince),
             "SAVEDBEFORE" => self.date_key(Key::SavedBefore),
+            // RFC 8474 §6.
+            "EMAILID" => self.object_id_key(),
+            "THREADID" => self.object_id_key().map(|_| Key::Never),
             "SAVEDON" => self.date_key(Key::SavedOn),
             "SAVEDSINCE" => self.date_key(Key::SavedSince),
             "LARGER" => self.space().and_then(|()| self.number64()).map(Key::Larger),

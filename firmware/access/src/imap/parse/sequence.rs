@@ -27,6 +27,11 @@ impl SequenceSet {
         Self { elements: vec![(number, number)], has_saved: false }
     }
 
+    /// All from one number on.
+    pub(crate) fn from(first: u32) -> Self {
+        Self { elements: vec![(Some(first), Some(u32::MAX))], has_saved: false }
+    }
+
     /// True if `$` is among the elements.
     pub(crate) fn has_saved(&self) -> bool {
         self.has_saved

@@ -196,6 +196,7 @@ fn row_matches(row: &Row, key: &Key) -> bool {
         Key::SavedBefore(wanted) => saved_day() < *wanted,
         Key::SavedOn(wanted) => saved_day() == *wanted,
         Key::SavedSince(wanted) => saved_day() >= *wanted,
+        Key::EmailId(id) => row.blob.0 == *id,
         Key::Larger(size) => row.size > *size,
         Key::Smaller(size) => row.size < *size,
         Key::ModSeq(modseq) => row.modseq.0 >= *modseq,

@@ -1,0 +1,39 @@
+//! Access control lists against their index, and annotations against the mailboxes that they are about.
+
+use std::collections::BTreeSet;
+
+use base::MailboxId;
+
+use super::{Walk, rows_of};
+use crate::acl::{index, row as list};
+use crate::codec::In;
+use crate::index::T;
+use crate::mailbox::row;
+use crate::{StoreError, annotation};
+
+pub(super) fn walk(walk: &mut Walk<'_>) -> Result<(), StoreError> {
+    let view = walk.view;
+    let mut expected = BTreeSet::new();
+    for (key, value) in rows_of(view, T::Acl, &[])? {
+        let Some(id) = walk.note(In::plain(&key, "key of a list").u32()).map(MailboxId) else {
+            continue;
+        };
+        let Some(entries) = walk.note(list::decode(&value)) else { continue };
+        match walk.note(row::find(view, id)).flatten() {
+            Some(mailbox) => expected.extend(index::keys(mailbox.account, id, &entries)),
+            None => walk.problem(format!("a list is of mailbox {id}, which is not there")),
+        }
+    }
+    let found: BTreeSet<Vec<u8>> =
+        rows_of(view, T::AclPrincipal, &[])?.into_iter().map(|(key, _)| key).collect();
+    walk.expect(found == expected, || {
+        format!("{} rights are indexed, {} stand in lists", found.len(), expected.len())
+    });
+    for (key, value) in rows_of(view, T::Annotation, &[])? {
+        let id = walk.note(In::plain(&key, "key of an annotation").u32()).map(MailboxId);
+        walk.note(annotation::decode(&value));
+        let is_there = id.is_none_or(|id| id == MailboxId(0) || walk.mailboxes.contains(&id));
+        walk.expect(is_there, || format!("an annotation is of {id:?}, which is not there"));
+    }
+    Ok(())
+}
