@@ -107,6 +107,12 @@ def drive(client, key, count, deliver):
     def here(folder):
         return client.execute_script(COUNT, [key, folder])
 
+    def looked_at(folder):
+        # As a person who clicks on it again: an update that comes while another runs is dropped.
+        client.execute_script(UPDATE, [key, folder])
+        time.sleep(1)
+        return here(folder)
+
     special_folders(client, key)
     until(f"{count} headers", lambda: here("INBOX") == count)
     say(f"{count} headers synchronised")
@@ -115,23 +121,20 @@ def drive(client, key, count, deliver):
     until("the new folder", lambda: here("Projects") == 0)
     status = client.execute_async_script(MOVE, [key, "INBOX", 50])
     until("fewer messages", lambda: here("INBOX") == count - 50)
-    client.execute_script(UPDATE, [key, "Projects"])
-    until("the moved messages", lambda: here("Projects") == 50)
+    until("the moved messages", lambda: looked_at("Projects") == 50)
     say(f"50 messages moved (status {status:#x})")
 
     status = client.execute_async_script(DELETE, [key, "INBOX", 10])
     until("10 messages less", lambda: here("INBOX") == count - 60)
-    client.execute_script(UPDATE, [key, "Trash"])
-    until("the deleted messages in Trash", lambda: here("Trash") == 10)
+    until("the deleted messages in Trash", lambda: looked_at("Trash") == 10)
     say(f"10 messages deleted into Trash (status {status:#x})")
 
     hits = client.execute_async_script(SEARCH, [key, "INBOX", "needle123."])
-    if hits != count // 1000:
-        raise SystemExit(f"FAILED: the server found {hits} messages, not {count // 1000}")
+    if hits != round(count / 1000):
+        raise SystemExit(f"FAILED: the server found {hits} messages, not {round(count / 1000)}")
     say(f"search on the server: {hits} hits")
 
-    client.execute_script(UPDATE, [key, "Archive"])
-    until("the headers of Archive", lambda: here("Archive") == 200)
+    until("the headers of Archive", lambda: looked_at("Archive") == 200)
     client.execute_async_script(DOWNLOAD, [key, "Archive"])
     until("Archive on this side",
           lambda: client.execute_script(OFFLINE_COUNT, [key, "Archive"]) == 200)
