@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["postroomd"],
 ];
 /// Not part of the product; they may use anything, and nothing of the product uses them.
-const TOOLS: &[&str] = &["testkit", "postroom-tests", "xtask"];
+const TOOLS: &[&str] = &["testkit", "postroom-tests", "postroom-fuzz", "xtask"];
 
 /// Licenses that may be linked into the daemon. MPL only unmodified, and named in NOTICE.
 const LICENSES: &[&str] = &[
