@@ -21,6 +21,17 @@ fn pipe(ctx: &Context) -> (Conn, tokio::io::DuplexStream) {
 }
 
 #[tokio::test]
+async fn long_work_ends_with_the_daemon_and_keeps_what_the_client_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctx = context(dir.path()).await;
+    let (mut conn, mut client) = pipe(&ctx);
+    client.write_all(b"a2 NOOP\r\n").await.unwrap();
+    ctx.shutdown.cancel();
+    assert!(matches!(conn.gone().await, ConnError::Shutdown));
+    assert_eq!(conn.buffered(), b"a2 NOOP\r\n");
+}
+
+#[tokio::test]
 async fn reads_that_never_end_with_a_line_do_not_fill_the_memory() {
     let dir = tempfile::tempdir().unwrap();
     let ctx = context(dir.path()).await;
