@@ -74,6 +74,19 @@ async fn accounts(store: &Store) -> Vec<AccountId> {
     ids
 }
 
+/// What the receiving side does alone: makes the text, hashes, scans and packs it.
+fn staging(store: &Store, first: u64, count: u64) {
+    let before = cpu();
+    for n in first..first + count {
+        stage(store, &text(n));
+    }
+    let used = cpu().saturating_sub(before);
+    println!(
+        "no delivery, staging only: {:.0} ms CPU per 1,000",
+        used.as_secs_f64() * 1e6 / count as f64
+    );
+}
+
 async fn run(store: &Store, ids: &Arc<Vec<AccountId>>, deliverers: u64, first: u64, count: u64) {
     let next = Arc::new(AtomicU64::new(first));
     let bytes_before = store.stats().unwrap().segment_bytes;
@@ -125,6 +138,7 @@ fn main() {
         options.reserve_bytes = Some(0);
         let store = Store::open(options, Arc::new(SystemClock)).unwrap();
         let ids = Arc::new(accounts(&store).await);
+        staging(&store, 3 * count, count);
         run(&store, &ids, 1, 0, count / 10).await;
         run(&store, &ids, 64, count, count).await;
         run(&store, &ids, 64, 2 * count, count).await;

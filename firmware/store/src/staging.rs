@@ -5,8 +5,8 @@
 //! a file without a name, which nothing can leave behind.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use base::BlobHash;
 use zstd::bulk::Compressor;
@@ -137,9 +137,9 @@ impl Work {
     /// Turns the plain bytes into a frame.
     fn pack(&mut self) -> Result<(), StoreError> {
         let doing = "compressing a message";
-        let mut compressor = Compressor::new(ZSTD_LEVEL).map_err(StoreError::io(doing))?;
-        compressor.set_parameter(CParameter::ChecksumFlag(true)).map_err(StoreError::io(doing))?;
+        let mut compressor = compressor().map_err(StoreError::io(doing))?;
         let frame = compressor.compress(&self.plain).map_err(StoreError::io(doing))?;
+        keep(compressor);
         self.plain.clear();
         self.frames.push(u32::try_from(frame.len()).map_err(|_| StoreError::TooLarge)?);
         let doing = "writing a staged message";
@@ -161,6 +161,34 @@ impl Work {
             }
         }
         Ok(())
+    }
+}
+
+/// Compressors that nobody uses now: to make one costs more than to pack a short message with it.
+static IDLE: Mutex<Vec<Compressor<'static>>> = Mutex::new(Vec::new());
+/// More are dropped: each holds most of a MB.
+const IDLE_MAX: usize = 2;
+
+fn idle() -> MutexGuard<'static, Vec<Compressor<'static>>> {
+    match IDLE.lock() {
+        Ok(idle) => idle,
+        Err(poisoned) => poisoned.into_inner(),
+    }
+}
+
+fn compressor() -> std::io::Result<Compressor<'static>> {
+    if let Some(ready) = idle().pop() {
+        return Ok(ready);
+    }
+    let mut new = Compressor::new(ZSTD_LEVEL)?;
+    new.set_parameter(CParameter::ChecksumFlag(true))?;
+    Ok(new)
+}
+
+fn keep(compressor: Compressor<'static>) {
+    let mut idle = idle();
+    if idle.len() < IDLE_MAX {
+        idle.push(compressor);
     }
 }
 
