@@ -135,3 +135,26 @@ pub(crate) fn bring(
     }
     tx.put_derived(T::Text, &key, &staged.texts)
 }
+
+/// Takes a content out of a segment: what something links goes to the end of the log, all else ends, with
+/// its hash and texts. Nothing happens to one that stands elsewhere by now.
+pub(crate) fn leave_segment(
+    tx: &mut Tx<'_, '_>,
+    id: BlobId,
+    segment: u32,
+) -> Result<(), StoreError> {
+    let key = blob_key(id);
+    let Some(mut blob) = find(&tx.tables, id)?.filter(|blob| blob.place.segment == segment) else {
+        return Ok(());
+    };
+    if blob.links == 0 {
+        for table in [T::Blob, T::Text, T::LineOctets] {
+            tx.remove(table, &key)?;
+        }
+        return tx.remove(T::Hash, &blob.hash.0).map(|_| ());
+    }
+    segment_row::take_live(tx, &blob.place)?;
+    blob.place = tx.log.append_copy(id, &blob.place, blob.hash)?;
+    segment_row::add_live(tx, &blob.place)?;
+    tx.put(T::Blob, &key, &blob.encode())
+}

@@ -203,6 +203,24 @@ impl Snapshot {
         Ok(tables.next().is_none())
     }
 
+    /// Copies all tables into an empty index, durably.
+    pub(crate) fn copy_to(&self, copy: &Database) -> Result<(), StoreError> {
+        let doing = "copying the index";
+        let mut transaction = begin(copy)?;
+        make_durable(&mut transaction)?;
+        for (table, _) in TABLES {
+            let from = self.table(table)?;
+            let mut to = transaction
+                .open_table(definition(table as usize))
+                .map_err(StoreError::index(doing))?;
+            for row in from.range::<&[u8]>(..).map_err(StoreError::index(doing))? {
+                let (key, value) = row.map_err(StoreError::index(doing))?;
+                to.insert(key.value(), value.value()).map_err(StoreError::index(doing))?;
+            }
+        }
+        transaction.commit().map_err(StoreError::index(doing))
+    }
+
     /// For many rows by ascending keys.
     pub(crate) fn cursor(&self, table: T) -> Result<Cursor<'_>, StoreError> {
         Ok(Cursor { table: self.table(table)?, range: None, current: None })

@@ -18,6 +18,8 @@
 //! - `blob`, `text`: contents by hash, and their IMAP texts.
 //! - `mailbox`: rows, names, flag blocks, keywords, change log, usage; create, rename, add, mark,
 //!   expunge, copy. `delivering`: DELIVER and APPEND. `queue`: the spool.
+//! - `cleanup`: space comes back from segments that are mostly dead. `snapshot`: a state that is held
+//!   for a copy.
 //! - `recovery`: what was expunged or deleted, until its retention time is over.
 //! - `acl`: rights, lists, the names of others' mailboxes (`store_acl` is its face); `annotation`: METADATA.
 //! - `directory`: entries, DNs, the index of addresses, accounts, domains, aliases, resolution.
@@ -32,6 +34,7 @@ mod acl;
 mod annotation;
 mod blob;
 mod check;
+mod cleanup;
 mod codec;
 mod delivering;
 mod directory;
@@ -52,6 +55,7 @@ mod search_index;
 mod segment;
 mod segment_row;
 mod settings;
+mod snapshot;
 mod spool;
 mod staging;
 mod store;
@@ -87,6 +91,7 @@ pub use recovery::{
 };
 pub use search_index::{SearchIndexState, SearchSignatures};
 pub use settings::{Outbound, Settings, SmarthostTls, TlsIdentity};
+pub use snapshot::Held;
 pub use spool::{
     BodyType, Envelope, NewQueueEntry, Notify, QueueEntry, QueueRecipient, RecipientState,
     RecipientUpdate, Ret,

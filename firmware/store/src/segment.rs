@@ -27,7 +27,9 @@ pub(crate) const FRAME_BYTES: usize = 1 << FRAME_LOG2;
 /// As the record says it.
 pub(crate) const FRAME_LOG2: u8 = 18;
 /// A segment that has reached this takes no further record.
-pub(crate) const SEGMENT_BYTES: u64 = 128 * 1024 * 1024;
+pub(crate) const SEGMENT_BYTES: u64 = if cfg!(test) { SMALL_SEGMENT } else { 128 * 1024 * 1024 };
+/// What unit tests take, so that a few messages fill some.
+const SMALL_SEGMENT: u64 = 256 * 1024;
 
 /// `00000001.seg`
 pub(crate) fn path_of(dir: &Path, segment: u32) -> PathBuf {

@@ -60,3 +60,8 @@ pub(crate) fn leave(tables: &mut Tables<'_>, segment: u32, total: u64) -> Result
     let row = of(tables, segment)?;
     put(tables, segment, SegmentRow { total, ..row })
 }
+
+/// The segment is gone.
+pub(crate) fn remove(tables: &mut Tables<'_>, segment: u32) -> Result<(), StoreError> {
+    tables.remove(T::Segment, &segment.to_be_bytes()).map(|_| ())
+}

@@ -1,7 +1,7 @@
 //! Opening, closing, and the way of an act to the writer and back.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -35,6 +35,9 @@ pub(crate) struct Inner {
     failed: watch::Receiver<bool>,
     /// Housekeeping has looked at the clock in this run.
     pub(crate) was_aged: AtomicBool,
+    pub(crate) cleaning: Mutex<crate::cleanup::Cleaning>,
+    /// Snapshots that are held: no segment goes meanwhile.
+    pub(crate) holds: AtomicUsize,
     // The order of the fields is the order of dropping: the lock goes last.
     database: Arc<Database>,
     _lock: Box<dyn Send + Sync>,
@@ -215,6 +218,8 @@ impl Store {
                 writer: Mutex::new(Some(thread)),
                 failed: has_failed,
                 was_aged: AtomicBool::new(false),
+                cleaning: Mutex::default(),
+                holds: AtomicUsize::new(0),
                 database,
                 _lock: lock,
             }),

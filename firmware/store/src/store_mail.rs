@@ -247,7 +247,17 @@ impl Store {
     /// At most [`READ_MAX`] bytes of the message from `offset`; short only at its end.
     pub fn read(&self, blob: &BlobId, offset: u64, len: usize) -> Result<Vec<u8>, StoreError> {
         let place = blob::linked(&self.snapshot()?, *blob)?.place;
-        self.inner.segments.read(&place, offset, len.min(READ_MAX))
+        match self.inner.segments.read(&place, offset, len.min(READ_MAX)) {
+            Err(StoreError::Damaged(what)) => {
+                // The clean-up may have moved it since it was looked up.
+                let now = blob::linked(&self.snapshot()?, *blob)?.place;
+                if now == place {
+                    return Err(StoreError::Damaged(what));
+                }
+                self.inner.segments.read(&now, offset, len.min(READ_MAX))
+            }
+            read => read,
+        }
     }
 
     /// What happened in a mailbox after `since`. Where the change log (65,536 changes) does not reach back

@@ -59,9 +59,9 @@ impl Store {
         self.act(move |tx| accounts::restore(tx, account)).await
     }
 
-    /// One step of housekeeping; `passed` is the monotonic time since the last step, or since the store
-    /// was opened. Ends a bounded part of what is past the retention time; true if more is due. Waits
-    /// for the index: not on a thread that must not wait.
+    /// One step of housekeeping; `passed` is the monotonic time since the last look, or since the store
+    /// was opened; zero for a further step of the same look. Ends a bounded part of what is past the
+    /// retention time, or moves a bounded part of a segment that is mostly dead; true if more is due.
     pub async fn keep_house(&self, passed: Duration) -> Result<bool, StoreError> {
         if !passed.is_zero() {
             let is_first = !self.inner.was_aged.swap(true, Ordering::Relaxed);
@@ -70,6 +70,7 @@ impl Store {
                 age::advance(tx, passed, now, is_first)
             })
             .await?;
+            self.remove_empty_segments().await?;
         }
         let store = self.clone();
         let due = tokio::task::spawn_blocking(move || {
@@ -77,7 +78,7 @@ impl Store {
         });
         let due = due.await.map_err(|_| StoreError::Closed)??;
         if due.is_empty() {
-            return Ok(false);
+            return self.clean_step().await;
         }
         self.act(move |tx| purging::purge(tx, &due)).await?;
         Ok(true)

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use base::BlobId;
+use base::{BlobHash, BlobId};
 
 use super::changes::{Packer, Tie};
 use super::header::{Salt, SegmentHeader};
@@ -213,6 +213,44 @@ impl Log {
         self.open.contents += 1;
         self.write(&head)?;
         staged.packed.for_each_piece(FRAME_BYTES, |piece| self.write(piece))?;
+        Ok(place)
+    }
+
+    /// Appends a content that stands in an older segment once more; durable after [`Log::sync`]. The
+    /// caller has verified it: a replay gives up at a content that is damaged.
+    pub(crate) fn append_copy(
+        &mut self,
+        id: BlobId,
+        old: &Place,
+        hash: BlobHash,
+    ) -> Result<Place, StoreError> {
+        let (delivery, frames) = self.readers.head_of(old)?;
+        self.make_room()?;
+        let meta = encode_delivery(id, &delivery)?;
+        let too_long = || StoreError::Misuse("a delivery record over 4 GB");
+        let header = Header {
+            meta_len: u32::try_from(meta.len()).map_err(|_| too_long())?,
+            frames: u32::try_from(frames.len()).map_err(|_| StoreError::TooLarge)?,
+            data_len: old.data_len,
+            size: old.size,
+            hash,
+        };
+        let head = header.encode(&meta, &frames);
+        let place = Place {
+            segment: self.end.segment,
+            offset: self.end.offset,
+            table_at: u32::try_from(RECORD_HEADER_BYTES + meta.len()).map_err(|_| too_long())?,
+            ..*old
+        };
+        if let Some(sum) = head.get(RECORD_HEADER_BYTES - 8..RECORD_HEADER_BYTES)
+            && let Ok(sum) = sum.try_into()
+        {
+            self.open.tie.add(sum);
+        }
+        self.open.contents += 1;
+        self.write(&head)?;
+        let readers = Arc::clone(&self.readers);
+        readers.each_packed_piece(old, &mut |piece| self.write(piece))?;
         Ok(place)
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use base::BlobHash;
 use zstd::bulk::Decompressor;
 
+use super::record::{LoggedDelivery, decode_delivery};
 use super::{FRAME_BYTES, Header, RECORD_HEADER_BYTES, path_of};
 use crate::codec::In;
 use crate::{Disk, DiskFile, StoreError};
@@ -167,6 +168,44 @@ impl Segments {
         plain.reserve(expected);
         let made = decompressor.decompress_to_buffer(packed, plain);
         if made.is_ok_and(|made| made == expected) { Ok(()) } else { Err(damaged(place, number)) }
+    }
+
+    /// The delivery record and the frame lengths of a content. A delivery of another version counts as
+    /// none: it is news about the past.
+    pub(super) fn head_of(&self, place: &Place) -> Result<(LoggedDelivery, Vec<u32>), StoreError> {
+        let file = self.file(place.segment)?;
+        let len = (place.table_at as usize).saturating_sub(RECORD_HEADER_BYTES);
+        let mut meta = vec![0; len];
+        read_at(&*file, &mut meta, place.offset + RECORD_HEADER_BYTES as u64)?;
+        let delivery = decode_delivery(&meta).map(|(_, delivery)| delivery).unwrap_or_default();
+        Ok((delivery, frame_lengths(&*file, place)?))
+    }
+
+    /// Hands out the frames of a content as they stand there.
+    pub(super) fn each_packed_piece(
+        &self,
+        place: &Place,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let file = self.file(place.segment)?;
+        let mut at = place.end() - place.data_len;
+        let mut piece = vec![0; FRAME_BYTES];
+        while at < place.end() {
+            let count = usize::try_from(place.end() - at).unwrap_or(FRAME_BYTES).min(FRAME_BYTES);
+            read_at(&*file, &mut piece[..count], at)?;
+            take(&piece[..count])?;
+            at += count as u64;
+        }
+        Ok(())
+    }
+
+    /// Removes a segment in which nothing is any more. Who has it open reads on.
+    pub(crate) fn remove(&self, segment: u32) -> Result<(), StoreError> {
+        self.forget(segment);
+        self.disk
+            .remove(&path_of(&self.dir, segment))
+            .and_then(|()| self.disk.sync_dir(&self.dir))
+            .map_err(StoreError::io("removing a segment"))
     }
 
     /// Reads all of a content and its record's head; says whether they are what was written.
