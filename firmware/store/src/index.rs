@@ -209,7 +209,7 @@ impl Snapshot {
         let mut transaction = begin(copy)?;
         make_durable(&mut transaction)?;
         for (table, _) in TABLES {
-            let from = self.table(table)?;
+            let Some(from) = self.table(table)? else { continue };
             let mut to = transaction
                 .open_table(definition(table as usize))
                 .map_err(StoreError::index(doing))?;
