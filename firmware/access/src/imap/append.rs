@@ -22,6 +22,8 @@ use super::session::Session;
 const TEXT_MAX: usize = 8 * 1024;
 /// Messages of one command: each may hold an open file until all are there.
 const MESSAGES_MAX: usize = 100;
+/// How many of the largest message a command may bring in all.
+const COMMAND_FACTOR: u64 = 10;
 /// Packed bytes that the messages of a command may hold in memory; what comes then goes to files.
 const MEMORY_MAX: u64 = 1024 * 1024;
 
@@ -133,9 +135,6 @@ impl Session {
             }
         };
         let Found { mailbox, rights, .. } = self.open_target(&head.mailbox)?;
-        if self.store().disk_is_low() {
-            return Err(StoreError::DiskFull.into());
-        }
         Ok(Target { mailbox, rights, replaced })
     }
 
@@ -147,6 +146,13 @@ impl Session {
             return Err(StoreError::TooLarge.into());
         }
         let total = appending.bytes.saturating_add(of_message).saturating_add(more);
+        // A short command of URLs can name very much, and all of it waits on the disk.
+        if total > max.saturating_mul(COMMAND_FACTOR) {
+            return Err(no("[LIMIT] Too much for one command"));
+        }
+        if self.store().disk_is_low() {
+            return Err(StoreError::DiskFull.into());
+        }
         let freed = match target.replaced {
             Some((mailbox, _, size)) if self.is_of(mailbox, target) => size,
             _ => 0,
@@ -296,6 +302,8 @@ impl Session {
         appending: &mut Appending,
         url: &[u8],
     ) -> Result<(), Fail> {
+        // Thousands of URLs stand in one line.
+        tokio::task::yield_now().await;
         let source = parse::message_url(url).ok().map(|url| self.open_url(&url));
         let source = match source {
             Some(Ok(Some(source))) => source,
