@@ -238,6 +238,8 @@ mod tests {
                 alias::dn_of_key(&row).is_err(),
                 flags::decode(&row).is_err(),
                 changes::decode(&row).is_err(),
+                crate::acl::row::decode(&row).is_err(),
+                crate::annotation::decode(&row).is_err(),
                 crate::queue::decode(&row).is_err(),
                 crate::queue::decode_due(&row).is_err(),
                 crate::recovery::block::Block::decode(&row).is_err(),

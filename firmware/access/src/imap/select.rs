@@ -57,7 +57,7 @@ impl Session {
         }
         let store = self.store();
         let account = self.account()?;
-        let Found { mailbox, rights, .. } = self.open(&mailbox, Rights::READ)?;
+        let Found { mailbox, name, rights } = self.open(&mailbox, Rights::READ)?;
         let is_read_only = is_read_only || !rights.has_any(CHANGES);
         // The modseq is older than the list: what comes between them is told again, never lost.
         let view = View::new(store.uids(mailbox.id)?, mailbox.highest_modseq);
@@ -73,7 +73,7 @@ impl Session {
         if self.enabled.rev2 {
             // RFC 9051 §6.3.2: LIST in the place of RECENT and UNSEEN.
             let mut line = b"* LIST () \"/\" ".to_vec();
-            self.push_name(&mut line, &mailbox.name);
+            self.push_name(&mut line, &name);
             line.extend_from_slice(b"\r\n");
             self.conn.write(&line);
         } else {
