@@ -104,6 +104,7 @@ fn mbsync_carries_flags_deletions_and_folders_both_ways() {
     imap.imap("EXPUNGE").unwrap();
     imap.imap("CREATE \"Projekte/Gr&APwA3w-e\"").unwrap();
     imap.imap("COPY 1 \"Projekte/Gr&APwA3w-e\"").unwrap();
+    imap.imap("UNSELECT").unwrap();
     let mails = mirror.mails("INBOX");
     mirror.mark(&mails[2], "F");
     fs::remove_file(&mails[3]).unwrap();
@@ -125,8 +126,10 @@ fn mbsync_carries_flags_deletions_and_folders_both_ways() {
     assert_eq!(status[0], "* STATUS Local/Deep (MESSAGES 1)");
     let near = files(&mirror.maildir.join("Projekte"));
     assert_eq!(near.iter().filter(|file| is_mail(file)).count(), 1, "{near:?}");
+    imap.imap("EXAMINE INBOX").unwrap();
     let search = imap.imap("SEARCH FLAGGED").unwrap();
     assert!(search.iter().any(|line| line.starts_with("* SEARCH ")), "{search:?}");
+    imap.imap("UNSELECT").unwrap();
 
     let before = mirror.state();
     mirror.sync();

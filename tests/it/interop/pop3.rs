@@ -46,13 +46,13 @@ struct Fetchmail {
 }
 
 impl Fetchmail {
-    /// With `how` at the end of its line in the rc file.
-    fn new(office: &Office, how: &str) -> Self {
+    /// With these words in its rc file.
+    fn new(office: &Office, uidl: &str, keep: &str) -> Self {
         let home = office.scratch.path().join("fetchmail");
         fs::create_dir(&home).unwrap();
         let text = format!(
-            "poll {} protocol pop3 port {} user \"anna@office.test\" password \"secret-anna\" \
-             ssl no sslcertck {how} mda \"/bin/cat >> {}\"\n",
+            "poll {} protocol pop3 port {} {uidl} user \"anna@office.test\" password \"secret-anna\" \
+             ssl no sslcertck {keep} mda \"/bin/cat >> {}\"\n",
             office.host(),
             office.port(995),
             home.join("inbox").display()
@@ -87,7 +87,7 @@ fn fetchmail_that_keeps_mail_fetches_each_once() {
     for subject in ["one", "two", "three"] {
         run(&mut office.swaks("anna@office.test", subject));
     }
-    let fetchmail = Fetchmail::new(&office, "keep uidl");
+    let fetchmail = Fetchmail::new(&office, "uidl", "keep");
     assert!(fetchmail.fetch());
     assert_eq!(fetchmail.letters(), 3);
     assert!(!fetchmail.fetch(), "the second run brings none");
@@ -101,7 +101,7 @@ fn fetchmail_that_keeps_none_empties_the_mailbox() {
     let office = office();
     run(&mut office.swaks("anna@office.test", "one"));
     run(&mut office.swaks("anna@office.test", "two"));
-    let fetchmail = Fetchmail::new(&office, "nokeep fetchall");
+    let fetchmail = Fetchmail::new(&office, "", "nokeep fetchall");
     assert!(fetchmail.fetch());
     assert_eq!(fetchmail.letters(), 2);
     assert!(!fetchmail.fetch());
