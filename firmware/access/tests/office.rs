@@ -92,6 +92,15 @@ impl Office {
         Self { runtime, ctx, ports, dir }
     }
 
+    /// Makes an account an administrator.
+    fn promote(&self, name: &str) {
+        let store = &self.ctx.store;
+        let address = Address::parse(&format!("{name}@office.test")).unwrap();
+        let id = store.account_by_address(&address).unwrap().unwrap().id;
+        let change = store::AccountChange { is_admin: Some(true), ..Default::default() };
+        self.runtime.block_on(store.update_account(id, change)).unwrap();
+    }
+
     fn client(&self, account: &str) -> Client {
         let mut client = Client::connect(self, 143).unwrap();
         client.read_line().unwrap().unwrap();
@@ -135,8 +144,11 @@ fn all_transcripts_hold() {
             continue;
         }
         let text = std::fs::read_to_string(&file).unwrap();
-        let office = Office::start(&[("anna", None)]);
-        let played = Transcript::parse(&text, "imap").and_then(|t| t.run(&office));
+        let transcript = Transcript::parse(&text, "imap").unwrap();
+        let accounts: Vec<_> = transcript.accounts().map(|(name, _)| (name, None)).collect();
+        let office = Office::start(&accounts);
+        transcript.accounts().filter(|known| known.1).for_each(|(name, _)| office.promote(name));
+        let played = transcript.run(&office);
         if let Err(err) = played {
             let seen = format!("{err:#}");
             let tail: Vec<&str> = seen.lines().rev().take(12).collect();

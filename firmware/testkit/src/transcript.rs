@@ -147,6 +147,11 @@ impl Transcript {
         Ok(())
     }
 
+    /// The accounts of office.test that it needs, and whether each administers the box.
+    pub fn accounts(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.accounts.iter().map(|name| (name.as_str(), self.admins.contains(name)))
+    }
+
     /// Plays the transcript against the box.
     ///
     /// # Errors
