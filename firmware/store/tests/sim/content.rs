@@ -1,6 +1,7 @@
 //! Messages by number: the same number is the same bytes, and the bytes tell the number.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use crate::random::Random;
 
@@ -36,6 +37,12 @@ impl Contents {
         let texts: Vec<_> = (0..CONTENTS).map(text).collect();
         let numbers = texts.iter().cloned().zip(0..).collect();
         Self { texts, numbers }
+    }
+
+    /// One of them for all who cannot borrow it.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Contents> = OnceLock::new();
+        SHARED.get_or_init(Self::new)
     }
 
     pub(crate) fn get(&self, number: u64) -> &[u8] {

@@ -122,6 +122,7 @@ struct State {
     /// Faults that hit.
     hits: u64,
     locked: BTreeSet<PathBuf>,
+    peek: Option<Peek>,
     is_traced: bool,
 }
 
@@ -217,6 +218,16 @@ impl State {
     }
 }
 
+/// Whoever wants to look at the store while its log is being synced.
+#[derive(Clone)]
+struct Peek(Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Peek {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Peek")
+    }
+}
+
 /// The disk. Clones are one disk.
 #[derive(Clone, Debug)]
 pub(crate) struct SimDisk {
@@ -251,6 +262,7 @@ impl SimDisk {
             is_off: false,
             hits: 0,
             locked: BTreeSet::new(),
+            peek: None,
             is_traced: std::env::var_os("POSTROOM_SIM_TRACE").is_some(),
         };
         Self { state: Arc::new(Mutex::new(state)) }
@@ -272,6 +284,22 @@ impl SimDisk {
     /// Faults that hit since the last plan.
     pub(crate) fn hits(&self) -> u64 {
         held(&self.state).hits
+    }
+
+    /// Calls `peek` before each sync of a file of the log, on the thread that syncs.
+    pub(crate) fn peek(&self, peek: Option<Arc<dyn Fn() + Send + Sync>>) {
+        // Dropped outside: it may hold the last handle of a store.
+        let _old = std::mem::replace(&mut held(&self.state).peek, peek.map(Peek));
+    }
+
+    /// All files with their bytes.
+    pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        held(&self.state).platter.files()
+    }
+
+    /// Puts a file there, durably, with the folders it needs.
+    pub(crate) fn put_file(&self, path: &Path, bytes: &[u8]) {
+        held(&self.state).platter.put_file(path, bytes);
     }
 
     pub(crate) fn is_off(&self) -> bool {
@@ -432,6 +460,12 @@ impl DiskFile for SimFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        if self.path.extension().is_some_and(|extension| extension == "seg") {
+            let peek = held(&self.state).peek.clone();
+            if let Some(Peek(peek)) = peek {
+                peek();
+            }
+        }
         let mut state = held(&self.state);
         match state.enter(Call::Sync, &self.path.display()) {
             Go::Do => state.platter.file(self.id).sync(),

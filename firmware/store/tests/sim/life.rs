@@ -3,8 +3,9 @@
 
 use std::future::Future as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use base::Clock;
 use store::{Options, Store};
@@ -20,7 +21,7 @@ use crate::random::Random;
 use crate::shown::{Shown, difference, look};
 
 /// Where the store stands on the simulated disk.
-const DIR: &str = "/data/store";
+pub(crate) const DIR: &str = "/data/store";
 /// Recoveries that are cut off, one after the other.
 const CUT_RECOVERIES_MAX: u32 = 3;
 
@@ -60,8 +61,25 @@ pub(crate) fn options(disk: &SimDisk) -> Options {
     }
 }
 
-pub(crate) fn open(disk: &SimDisk, clock: &Arc<Gate>) -> Result<Store, store::StoreError> {
-    Store::open(options(disk), Arc::clone(clock) as Arc<dyn Clock>)
+/// When the index becomes durable: with every group, or when the store is closed. What lies between
+/// would depend on the wall clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Checkpoints {
+    Always,
+    AtTheEnd,
+}
+
+pub(crate) fn open(
+    disk: &SimDisk,
+    clock: &Arc<Gate>,
+    checkpoints: Checkpoints,
+) -> Result<Store, store::StoreError> {
+    let checkpoint_after = match checkpoints {
+        Checkpoints::Always => Duration::ZERO,
+        Checkpoints::AtTheEnd => Duration::from_secs(24 * 3600),
+    };
+    let options = Options { checkpoint_after, ..options(disk) };
+    Store::open(options, Arc::clone(clock) as Arc<dyn Clock>)
 }
 
 /// The walk over a stopped store finds nothing.
@@ -125,9 +143,9 @@ impl Lives<'_> {
             2 => None,
             _ => Some(10 + random.any_size(600)),
         };
-        let fault = random.once_in(3).then(|| Planned {
+        let fault = random.once_in(2).then(|| Planned {
             fault: Fault::ALL[random.index(Fault::ALL.len())],
-            at: random.any_size(400),
+            at: random.any_size(200),
             counts_changes: true,
             lasts: random.once_in(3),
         });
@@ -155,8 +173,10 @@ impl Lives<'_> {
     async fn open(&mut self) -> Result<Store, String> {
         let plan = self.plan();
         self.disk.plan(plan);
+        let checkpoints =
+            if self.random.once_in(4) { Checkpoints::Always } else { Checkpoints::AtTheEnd };
         for _ in 0..CUT_RECOVERIES_MAX {
-            match open(&self.disk, &self.clock) {
+            match open(&self.disk, &self.clock, checkpoints) {
                 Ok(store) => return Ok(store),
                 Err(e) if !self.disk.is_off() && self.disk.hits() == 0 => {
                     return Err(format!("it cannot be opened: {e:?}"));
@@ -169,7 +189,8 @@ impl Lives<'_> {
             self.disk.plan(plan);
         }
         self.disk.plan(Plan { lie: self.lie, ..Plan::default() });
-        open(&self.disk, &self.clock).map_err(|e| format!("it cannot be opened: {e:?}"))
+        open(&self.disk, &self.clock, checkpoints)
+            .map_err(|e| format!("it cannot be opened: {e:?}"))
     }
 
     /// Resolves the doubt by what the store shows. `None` if the disk is off or failing: then it stays.
@@ -236,7 +257,14 @@ impl Lives<'_> {
             let mut chooser = Chooser { random: &mut self.random, model: model.clone(), now };
             let acts = if keeps_house { vec![Act::KeepHouse] } else { chooser.acts(count) };
             let as_group = acts.len() > 1 && !self.random.once_in(4);
-            let ends = self.perform(store, &acts, as_group).await;
+            // Settings are a group of their own, and with them there are several.
+            let is_one = as_group && !acts.iter().any(|act| matches!(act, Act::SetHostname { .. }));
+            let ends = if is_one && self.random.once_in(5) {
+                let before = model.shown(self.contents);
+                self.perform_watched(store, &acts, &before).await?
+            } else {
+                self.perform(store, &acts, as_group).await
+            };
             let mut ended: Vec<(Act, End)> = acts.into_iter().zip(ends).collect();
             self.tally.acknowledged +=
                 ended.iter().filter(|(_, end)| matches!(end, End::Acknowledged(_))).count() as u64;
@@ -250,6 +278,10 @@ impl Lives<'_> {
             }
             if self.disk.is_off() || has_failed(store) {
                 return Ok(self.end(store));
+            }
+            if self.random.once_in(10) {
+                // The log before it needs no replay; how it ends shows in the next act.
+                drop(store.checkpoint().await);
             }
             // A store that goes on after an error shows what it made of it.
             match self.resolve(store)? {
@@ -275,14 +307,43 @@ impl Lives<'_> {
         answers.into_iter().map(End::of).collect()
     }
 
+    /// As [`Lives::perform`], for acts that form one group: until the log is durable, nobody may read
+    /// anything of them.
+    async fn perform_watched(
+        &self,
+        store: &Store,
+        acts: &[Act],
+        before: &Shown,
+    ) -> Result<Vec<End>, String> {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (reader, notes) = (store.clone(), Arc::clone(&seen));
+        let contents = Contents::shared();
+        self.disk.peek(Some(Arc::new(move || {
+            // A look that fails does so because the disk does.
+            if let (Ok(shown), Ok(mut notes)) = (look(&reader, contents), notes.lock()) {
+                notes.push(shown);
+            }
+        })));
+        let ends = self.perform(store, acts, true).await;
+        self.disk.peek(None);
+        let seen = seen.lock().map_err(|_| "the one who looked panicked".to_owned())?;
+        match seen.iter().find(|shown| *shown != before && !self.unreadable(shown)) {
+            Some(shown) => Err(format!(
+                "what was not durable could be read: {}\nwith {acts:#?}",
+                difference(before, shown)
+            )),
+            None => Ok(ends),
+        }
+    }
+
     /// On a disk that does what it should: all is there, the walk finds nothing, and a clean stop and
     /// start change nothing.
     async fn last_look(&mut self) -> Result<(), String> {
         self.disk.plan(Plan::default());
         let mut shown = Vec::new();
         for _ in 0..2 {
-            let store =
-                open(&self.disk, &self.clock).map_err(|e| format!("it cannot be opened: {e:?}"))?;
+            let store = open(&self.disk, &self.clock, Checkpoints::AtTheEnd)
+                .map_err(|e| format!("it cannot be opened: {e:?}"))?;
             shown.push(look(&store, self.contents).map_err(|e| format!("reading: {e:?}"))?);
             store.close().await.map_err(|e| format!("closing: {e:?}"))?;
             check(&self.disk)?;

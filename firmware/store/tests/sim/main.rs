@@ -16,6 +16,7 @@ mod choice;
 mod content;
 mod disk;
 mod doubt;
+mod fixtures;
 mod life;
 mod model;
 mod positions;

@@ -11,7 +11,7 @@ use crate::caller::{Gate, perform};
 use crate::content::Contents;
 use crate::disk::{Call, Fault, Plan, Planned, SimDisk};
 use crate::doubt::{Doubt, End};
-use crate::life::{check, has_failed, open};
+use crate::life::{Checkpoints, check, has_failed, open};
 use crate::model::Model;
 use crate::random::Random;
 use crate::shown::look;
@@ -107,8 +107,13 @@ fn scenario() -> Vec<Vec<Act>> {
 }
 
 /// Runs the scenario once.
-async fn work(disk: &SimDisk, contents: &Contents, clock: &Arc<Gate>) -> (Vec<(Act, End)>, bool) {
-    let Ok(store) = open(disk, clock) else { return (Vec::new(), true) };
+async fn work(
+    disk: &SimDisk,
+    contents: &Contents,
+    clock: &Arc<Gate>,
+    checkpoints: Checkpoints,
+) -> (Vec<(Act, End)>, bool) {
+    let Ok(store) = open(disk, clock, checkpoints) else { return (Vec::new(), true) };
     let mut ended = Vec::new();
     for acts in scenario() {
         let answers = perform(&store, clock, contents, &acts, acts.len() > 1).await;
@@ -134,7 +139,9 @@ async fn one(contents: &Contents, plan: Plan, seed: u64, after: After) -> Result
     let clock = Arc::new(Gate::new(NOW));
     let mut disk = SimDisk::new(Path::new("/data"), Random::new(seed));
     disk.plan(plan);
-    let (ended, has_failed) = work(&disk, contents, &clock).await;
+    let checkpoints =
+        if seed.is_multiple_of(3) { Checkpoints::Always } else { Checkpoints::AtTheEnd };
+    let (ended, has_failed) = work(&disk, contents, &clock, checkpoints).await;
     // One of the last two may have met the fault itself.
     let mut last = ended.iter().rev().take(2);
     let goes_on = ended.is_empty() || !last.all(|(_, end)| matches!(end, End::Unknown(_)));
@@ -148,7 +155,8 @@ async fn one(contents: &Contents, plan: Plan, seed: u64, after: After) -> Result
         After::PowerLoss => disk.crash(),
     };
     disk.plan(Plan::default());
-    let store = open(&disk, &clock).map_err(|e| format!("it cannot be opened: {e:?}"))?;
+    let store =
+        open(&disk, &clock, checkpoints).map_err(|e| format!("it cannot be opened: {e:?}"))?;
     let found = look(&store, contents).map_err(|e| format!("it cannot be read: {e:?}"))?;
     store.close().await.map_err(|e| format!("closing: {e:?}"))?;
     Doubt::new(Model::new(), ended, NOW).settle(&found, contents)?;
@@ -159,7 +167,7 @@ async fn one(contents: &Contents, plan: Plan, seed: u64, after: After) -> Result
 fn calls(runtime: &tokio::runtime::Runtime, contents: &Contents) -> Vec<Call> {
     let disk = SimDisk::new(Path::new("/data"), Random::new(0));
     let clock = Arc::new(Gate::new(NOW));
-    let (ended, _) = runtime.block_on(Box::pin(work(&disk, contents, &clock)));
+    let (ended, _) = runtime.block_on(Box::pin(work(&disk, contents, &clock, Checkpoints::Always)));
     for (act, end) in &ended {
         assert!(matches!(end, End::Acknowledged(_)), "{act:?} ended {end:?} on a good disk");
     }

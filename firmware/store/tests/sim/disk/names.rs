@@ -163,6 +163,32 @@ impl Platter {
         Some(())
     }
 
+    pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut found = Vec::new();
+        for (dir, folder) in &self.folders {
+            for (name, node) in &folder.now {
+                if let Node::File(id) = node
+                    && let Some(image) = self.files.get(id)
+                {
+                    let bytes = image.read(0, image.len()).unwrap_or_default();
+                    found.push((dir.join(name), bytes.to_vec()));
+                }
+            }
+        }
+        found
+    }
+
+    pub(crate) fn put_file(&mut self, path: &Path, bytes: &[u8]) {
+        if let Some(dir) = path.parent() {
+            self.make_dir(dir);
+        }
+        if let Some(id) = self.create(path) {
+            self.file(id).write(0, bytes);
+            self.file(id).sync();
+        }
+        self.sync_all_dirs();
+    }
+
     pub(crate) fn sync_all_dirs(&mut self) {
         self.folders.values_mut().for_each(Folder::sync);
     }
