@@ -39,6 +39,9 @@ enum Role {
         /// The data directory
         #[arg(long)]
         data: PathBuf,
+        /// First makes right what can be made right
+        #[arg(long)]
+        repair: bool,
     },
 }
 
@@ -116,7 +119,7 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        Role::Check { data } => check(&data),
+        Role::Check { data, repair } => check(&data, repair),
         Role::Export(args) => export(&args),
     }
 }
@@ -127,8 +130,33 @@ pub(crate) fn say(line: &str) {
     writeln!(stdout, "{line}").and_then(|()| stdout.flush()).ok();
 }
 
-fn check(data: &Path) -> ExitCode {
+/// Repairs and says what was done; false if nothing could be.
+fn repaired(data: &Path) -> bool {
+    let runtime = match tokio::runtime::Builder::new_current_thread().build() {
+        Ok(runtime) => runtime,
+        Err(err) => {
+            say(&format!("the store cannot be repaired: {err}"));
+            return false;
+        }
+    };
+    match runtime.block_on(store::Store::repair(data, std::sync::Arc::new(base::SystemClock))) {
+        Ok(done) => {
+            done.iter().for_each(|what| say(&format!("repaired: {what}")));
+            true
+        }
+        Err(err) => {
+            say(&format!("the store cannot be repaired: {err}"));
+            say("postroomd export takes mail out of it");
+            false
+        }
+    }
+}
+
+fn check(data: &Path, repair: bool) -> ExitCode {
     log::start(None);
+    if repair && !repaired(data) {
+        return ExitCode::FAILURE;
+    }
     let report = match store::Store::check(data) {
         Ok(report) => report,
         Err(err) => {

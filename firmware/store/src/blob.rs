@@ -74,6 +74,15 @@ pub(crate) fn line_octets(view: &impl View, id: BlobId, size: u64) -> Result<u64
     }
 }
 
+/// Makes a content found by its hash.
+pub(crate) fn put_hash(
+    tables: &mut Tables<'_>,
+    hash: &BlobHash,
+    id: BlobId,
+) -> Result<(), StoreError> {
+    tables.put(T::Hash, &hash.0, &Out::versioned().u64(id.0).0)
+}
+
 /// The row of a content that something links.
 pub(crate) fn linked(view: &impl View, id: BlobId) -> Result<Blob, StoreError> {
     find(view, id)?.ok_or_else(|| StoreError::Damaged(format!("content {id} is missing")))
@@ -129,7 +138,7 @@ pub(crate) fn bring(
     }
     let blob = Blob { place, links: count, hash: staged.hash };
     tx.put(T::Blob, &key, &blob.encode())?;
-    tx.put(T::Hash, &staged.hash.0, &Out::versioned().u64(id.0).0)?;
+    put_hash(tx, &staged.hash, id)?;
     if staged.line_octets != staged.size {
         tx.put(T::LineOctets, &key, &Out::versioned().u64(staged.line_octets).0)?;
     }

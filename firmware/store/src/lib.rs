@@ -26,7 +26,8 @@
 //! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: the trait under everything,
 //!   the real disk, folders, lock, space.
 //! - `reading`: many messages in a row. `search_index`: signatures of messages, a cache beside the index.
-//! - `check`: the walk over everything. `export`: mail out of a store in any state.
+//! - `check`: the walk over everything. `export`: mail out of a store in any state. `repair`:
+//!   what can be made right again.
 //!
 //! `FORMAT.md` describes the bytes on disk and what is assumed of the disk.
 
@@ -50,6 +51,7 @@ mod meta;
 mod queue;
 mod reading;
 mod recovery;
+mod repair;
 mod replay;
 mod search_index;
 mod segment;

@@ -69,9 +69,18 @@ fn put_due(
         tables.remove(T::QueueDue, &due_key(at, id))?;
     }
     if let Some(at) = new {
-        tables.put(T::QueueDue, &due_key(at, id), &[crate::codec::VERSION])?;
+        put_due_row(tables, at, id)?;
     }
     Ok(())
+}
+
+/// The row that says when an entry is due.
+pub(crate) fn put_due_row(
+    tables: &mut Tables<'_>,
+    at: Timestamp,
+    id: QueueId,
+) -> Result<(), StoreError> {
+    tables.put(T::QueueDue, &due_key(at, id), &[crate::codec::VERSION])
 }
 
 fn remove(tx: &mut Tx<'_, '_>, entry: &QueueEntry) -> Result<(), StoreError> {

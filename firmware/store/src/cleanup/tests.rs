@@ -99,7 +99,7 @@ async fn space_comes_back_and_a_kill_anywhere_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let (store, inbox) = filled(&data).await;
-    let stays = |n: u32| n % 5 == 0;
+    let stays = |n: u32| n.is_multiple_of(5);
     thin_out(&store, inbox, stays).await;
     let before = segments(&data).len();
     assert!(before >= 5, "{before}");
