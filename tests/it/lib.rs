@@ -3,6 +3,8 @@
 //! The daemon under test is `POSTROOM_BIN`, or is built. Nothing here is part of the product.
 
 #[cfg(test)]
+mod admission;
+#[cfg(test)]
 mod bench;
 #[cfg(test)]
 mod boot;
@@ -12,6 +14,8 @@ mod browser;
 mod interop;
 #[cfg(test)]
 mod kill9;
+#[cfg(test)]
+mod large_mailbox;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]

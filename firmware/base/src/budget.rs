@@ -42,8 +42,10 @@ pub struct TierBudget {
     pub name: Tier,
     /// MB of RAM from which on a box belongs to this tier.
     pub ram_min_mb: u64,
-    /// Connections admitted, all protocols together.
+    /// Connections that are logged in, all protocols together.
     pub connections_max: u32,
+    /// Connections on which nobody is logged in: yet, or by the nature of the service.
+    pub connections_anonymous_max: u32,
     /// Connections admitted from one address outside the loopback.
     pub connections_per_address_max: u32,
     /// Connections of one account.
@@ -93,6 +95,7 @@ impl TierBudget {
         let fitting = ram_mb.saturating_sub(64).saturating_mul(1024) / 32;
         let fitting = u32::try_from(fitting.max(256)).unwrap_or(u32::MAX);
         budget.connections_max = budget.connections_max.min(fitting);
+        budget.connections_anonymous_max = budget.connections_anonymous_max.min(fitting / 4);
         if ram_mb < 512 {
             budget.redb_cache_mb = budget.redb_cache_mb.min(8);
             budget.password_hashes_at_once = 1;

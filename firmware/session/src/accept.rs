@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::admission::Permit;
+use crate::admission::{Permit, Refusal};
 use crate::{Conn, Context};
 
 /// A TLS handshake must end within this time.
@@ -21,8 +21,8 @@ pub trait Service: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// TLS from the first byte.
     fn implicit_tls(&self) -> bool;
-    /// What a client is told, in plain text, when the budget is full; empty to close without a word.
-    fn busy_reply(&self) -> &'static [u8];
+    /// What a client is told, in plain text, when there is no place for it; empty to close without a word.
+    fn busy_reply(&self, why: Refusal) -> &'static [u8];
     /// How long a connection may last without [`Conn::set_login`]; `None` where no login is needed.
     fn login_within(&self) -> Option<Duration> {
         None
@@ -48,10 +48,13 @@ pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, ctx: Cont
             }
         };
         let address = peer.ip().to_canonical();
-        let Some(permit) = ctx.admission.admit(service.name(), address) else {
-            refuse(tcp, service.busy_reply());
-            tracing::debug!(service = service.name(), peer = %address, "refused: budget");
-            continue;
+        let permit = match ctx.admission.admit(service.name(), address) {
+            Ok(permit) => permit,
+            Err(why) => {
+                refuse(tcp, service.busy_reply(why));
+                tracing::debug!(service = service.name(), peer = %address, ?why, "refused");
+                continue;
+            }
         };
         tokio::spawn(session(tcp, permit, address, service.clone(), ctx.clone()));
     }

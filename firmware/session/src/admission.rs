@@ -1,4 +1,8 @@
-//! Counts connections against the budget: all together, per address, per account.
+//! Counts connections against the budget: logged in or not, per address, per account.
+//!
+//! Who is logged in has a room of its own: a flood of strangers takes nothing from those who read their mail.
+//! And where the strangers' room gets tight, its last quarter is for addresses from which somebody is logged
+//! in already: Outlook opens a dozen connections, and an office comes from one address.
 //!
 //! A refused connection costs nothing but its refusal. Loopback peers are not counted per address: tests and
 //! local tools come from there.
@@ -19,18 +23,40 @@ pub struct Admission {
 #[derive(Debug)]
 struct Shared {
     counts: Mutex<Counts>,
+    /// Of connections that are logged in.
     connections_max: u32,
+    /// Of all others.
+    strangers_max: u32,
     per_address_max: u32,
     per_account_max: u32,
     messages_max: u32,
     compressing_max: u32,
 }
 
+/// Why there is no place. What a client is told never sounds like a wrong password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The box has no place left.
+    Full,
+    /// The client's address or network has its maximum.
+    Address,
+    /// The account has its maximum.
+    Account,
+}
+
+/// The connections from one address or network.
+#[derive(Clone, Copy, Debug, Default)]
+struct From {
+    all: u32,
+    strangers: u32,
+}
+
 #[derive(Debug, Default)]
 struct Counts {
-    all: u32,
+    logged_in: u32,
+    strangers: u32,
     by_service: BTreeMap<&'static str, u32>,
-    by_address: BTreeMap<IpAddr, u32>,
+    by_address: BTreeMap<IpAddr, From>,
     by_account: BTreeMap<AccountId, u32>,
     /// What ends an account's connections.
     revoked: BTreeMap<AccountId, CancellationToken>,
@@ -44,7 +70,7 @@ struct Counts {
 pub struct Usage {
     /// All.
     pub connections: u32,
-    /// The budget's maximum.
+    /// The budget's maximum of those that are logged in.
     pub connections_max: u32,
     /// By service name.
     pub by_service: BTreeMap<&'static str, u32>,
@@ -94,9 +120,74 @@ fn wider(address: IpAddr) -> Option<IpAddr> {
 }
 
 impl Shared {
+    /// Whether one more stranger from there has a place.
+    fn check(&self, counts: &Counts, address: IpAddr) -> Result<(), Refusal> {
+        let from = counts.from(address);
+        let is_known = from.all > from.strangers;
+        let reserved = if is_known { 0 } else { self.strangers_max / 4 };
+        if counts.strangers >= self.strangers_max - reserved {
+            return Err(Refusal::Full);
+        }
+        let quarter = (self.strangers_max / 4).max(1);
+        if !address.is_loopback() && (from.all >= self.per_address_max || from.strangers >= quarter)
+        {
+            return Err(Refusal::Address);
+        }
+        if let Some(net) = wider(address) {
+            let from = counts.from(net);
+            if from.all >= self.connections_max / 4 || from.strangers >= quarter {
+                return Err(Refusal::Address);
+            }
+        }
+        Ok(())
+    }
+
     fn counts(&self) -> MutexGuard<'_, Counts> {
         // A panic while counting cannot leave a count half done: each is one addition.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    /// The address, and the network around it if that counts too.
+    fn places(address: IpAddr) -> impl Iterator<Item = IpAddr> {
+        [Some(address), wider(address)].into_iter().flatten()
+    }
+
+    fn add_stranger(&mut self, address: IpAddr) {
+        self.strangers += 1;
+        for place in Self::places(address) {
+            let from = self.by_address.entry(place).or_default();
+            from.all += 1;
+            from.strangers += 1;
+        }
+    }
+
+    fn log_in(&mut self, address: IpAddr) {
+        self.strangers -= 1;
+        self.logged_in += 1;
+        for place in Self::places(address) {
+            if let Some(from) = self.by_address.get_mut(&place) {
+                from.strangers -= 1;
+            }
+        }
+    }
+
+    fn remove(&mut self, address: IpAddr, is_stranger: bool) {
+        let count = if is_stranger { &mut self.strangers } else { &mut self.logged_in };
+        *count -= 1;
+        for place in Self::places(address) {
+            let Some(from) = self.by_address.get_mut(&place) else { continue };
+            from.all -= 1;
+            from.strangers -= u32::from(is_stranger);
+            if from.all == 0 {
+                self.by_address.remove(&place);
+            }
+        }
+    }
+
+    fn from(&self, place: IpAddr) -> From {
+        self.by_address.get(&place).copied().unwrap_or_default()
     }
 }
 
@@ -117,6 +208,7 @@ impl Admission {
             shared: Arc::new(Shared {
                 counts: Mutex::default(),
                 connections_max: budget.connections_max,
+                strangers_max: budget.connections_anonymous_max,
                 per_address_max: budget.connections_per_address_max,
                 per_account_max: budget.connections_per_account_max,
                 // A message in transit may hold 1.3 MB: a header section and a piece of its body.
@@ -127,30 +219,17 @@ impl Admission {
         }
     }
 
-    /// Admits a connection of `service` from `address`, or `None` when the budget is used up.
-    #[must_use]
-    pub fn admit(&self, service: &'static str, address: IpAddr) -> Option<Permit> {
+    /// Admits a connection of `service` from `address`; nobody is logged in on it yet.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn admit(&self, service: &'static str, address: IpAddr) -> Result<Permit, Refusal> {
         let mut counts = self.shared.counts();
-        if counts.all >= self.shared.connections_max {
-            return None;
-        }
-        let from_there = counts.by_address.get(&address).copied().unwrap_or(0);
-        if !address.is_loopback() && from_there >= self.shared.per_address_max {
-            return None;
-        }
-        let wider = wider(address);
-        let from_net = wider.and_then(|net| counts.by_address.get(&net)).copied().unwrap_or(0);
-        if wider.is_some() && from_net >= self.shared.connections_max / 4 {
-            return None;
-        }
-        counts.all += 1;
+        self.shared.check(&counts, address)?;
+        counts.add_stranger(address);
         *counts.by_service.entry(service).or_default() += 1;
-        *counts.by_address.entry(address).or_default() += 1;
-        if let Some(net) = wider {
-            *counts.by_address.entry(net).or_default() += 1;
-        }
         drop(counts);
-        Some(Permit { shared: self.shared.clone(), service, address, account: None, revoked: None })
+        Ok(Permit { shared: self.shared.clone(), service, address, account: None, revoked: None })
     }
 
     /// A place for a message on its way in; `None` when too many are, in all or from there.
@@ -193,7 +272,7 @@ impl Admission {
     pub fn usage(&self) -> Usage {
         let counts = self.shared.counts();
         Usage {
-            connections: counts.all,
+            connections: counts.logged_in + counts.strangers,
             connections_max: self.shared.connections_max,
             by_service: counts.by_service.clone(),
         }
@@ -201,20 +280,25 @@ impl Admission {
 }
 
 impl Permit {
-    /// Counts the connection for `account`; false if the account has its maximum already.
-    pub fn set_account(&mut self, account: AccountId) -> bool {
+    /// Counts the connection for `account`.
+    ///
+    /// # Errors
+    /// The account, or the box, has its maximum; nobody is logged in then who was not before.
+    pub fn set_account(&mut self, account: AccountId) -> Result<(), Refusal> {
         let mut counts = self.shared.counts();
-        if let Some(before) = self.account.take() {
-            release(&mut counts.by_account, &before);
+        let count = counts.by_account.get(&account).copied().unwrap_or(0);
+        if self.account != Some(account) && count >= self.shared.per_account_max {
+            return Err(Refusal::Account);
         }
-        let count = counts.by_account.entry(account).or_default();
-        if *count >= self.shared.per_account_max {
-            return false;
+        match self.account.take() {
+            Some(before) => release(&mut counts.by_account, &before),
+            None if counts.logged_in >= self.shared.connections_max => return Err(Refusal::Full),
+            None => counts.log_in(self.address),
         }
-        *count += 1;
+        *counts.by_account.entry(account).or_default() += 1;
         self.revoked = Some(counts.revoked.entry(account).or_default().clone());
         self.account = Some(account);
-        true
+        Ok(())
     }
 }
 
@@ -228,12 +312,8 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut counts = self.shared.counts();
-        counts.all -= 1;
+        counts.remove(self.address, self.account.is_none());
         release(&mut counts.by_service, &self.service);
-        release(&mut counts.by_address, &self.address);
-        if let Some(net) = wider(self.address) {
-            release(&mut counts.by_address, &net);
-        }
         if let Some(account) = self.account {
             release(&mut counts.by_account, &account);
             if !counts.by_account.contains_key(&account) {
@@ -248,37 +328,80 @@ mod tests {
     use super::*;
     use base::Tier;
 
+    fn admission(anonymous: u32, change: impl FnOnce(&mut TierBudget)) -> Admission {
+        let mut budget = TierBudget::of(Tier::OneGb);
+        budget.connections_anonymous_max = anonymous;
+        change(&mut budget);
+        Admission::new(&budget)
+    }
+
+    fn address(n: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, n])
+    }
+
     #[test]
     fn the_budget_is_kept_and_given_back() {
-        let mut budget = TierBudget::of(Tier::OneGb);
-        (budget.connections_max, budget.connections_per_address_max) = (3, 2);
-        budget.connections_per_account_max = 1;
-        let admission = Admission::new(&budget);
-        let far: IpAddr = "192.0.2.1".parse().unwrap();
-        let mut first = admission.admit("imap", far).unwrap();
-        let second = admission.admit("imap", far).unwrap();
-        assert!(admission.admit("imap", far).is_none(), "two from one address");
-        let third = admission.admit("smtp", "127.0.0.1".parse().unwrap()).unwrap();
-        assert!(admission.admit("smtp", "127.0.0.1".parse().unwrap()).is_none(), "three in all");
-        assert!(first.set_account(AccountId(7)) && first.set_account(AccountId(7)));
-        drop((first, second, third));
+        let admission = admission(100, |budget| {
+            (budget.connections_max, budget.connections_per_address_max) = (2, 4);
+            budget.connections_per_account_max = 2;
+        });
+        let far = address(1);
+        let mut all: Vec<Permit> = (0..4).map(|_| admission.admit("imap", far).unwrap()).collect();
+        assert_eq!(admission.admit("imap", far).unwrap_err(), Refusal::Address);
+        let logins: Vec<_> =
+            all.iter_mut().map(|permit| permit.set_account(AccountId(7))).collect();
+        assert_eq!(logins, [Ok(()), Ok(()), Err(Refusal::Account), Err(Refusal::Account)]);
+        assert_eq!(all[0].set_account(AccountId(7)), Ok(()), "the same account again");
+        assert_eq!(all[2].set_account(AccountId(8)), Err(Refusal::Full), "two are logged in");
+        drop(all.remove(0));
+        assert_eq!(all[1].set_account(AccountId(8)), Ok(()));
+        drop(all);
         assert_eq!(admission.usage().connections, 0);
-        assert!(admission.shared.counts().by_address.is_empty());
-        assert!(admission.shared.counts().by_account.is_empty());
-        assert!(admission.shared.counts().revoked.is_empty());
+        let counts = admission.shared.counts();
+        assert!(counts.by_address.is_empty() && counts.by_account.is_empty());
+        assert!(counts.revoked.is_empty() && counts.by_service.is_empty());
+    }
+
+    #[test]
+    fn a_flood_of_strangers_takes_no_place_from_those_who_are_logged_in() {
+        let admission = admission(100, |_| {});
+        let mut first = admission.admit("imap", address(1)).unwrap();
+        first.set_account(AccountId(7)).unwrap();
+        let flood: Vec<Permit> =
+            (0..200).filter_map(|n| admission.admit("imap", address(10 + n % 100)).ok()).collect();
+        assert_eq!(flood.len(), 75, "the last quarter is not for strangers");
+        assert_eq!(admission.admit("imap", address(2)).unwrap_err(), Refusal::Full);
+        let mut more: Vec<Permit> =
+            (0..20).map(|_| admission.admit("imap", address(1)).unwrap()).collect();
+        assert!(more.iter_mut().all(|permit| permit.set_account(AccountId(7)).is_ok()));
+    }
+
+    #[test]
+    fn one_address_has_room_for_an_office_and_no_more_strangers_than_a_quarter() {
+        let admission = Admission::new(&TierBudget::of(Tier::OneGb));
+        let office: Vec<Permit> = (0..2500)
+            .map(|n| {
+                let mut permit = admission.admit("imap", address(1)).unwrap();
+                permit.set_account(AccountId(n / 20)).unwrap();
+                permit
+            })
+            .collect();
+        assert_eq!(admission.admit("imap", address(1)).unwrap_err(), Refusal::Address);
+        drop(office);
+        let flood: Vec<Permit> =
+            std::iter::from_fn(|| admission.admit("imap", address(2)).ok()).collect();
+        assert_eq!(flood.len(), 625);
     }
 
     #[test]
     fn messages_in_transit_and_wide_networks_are_bounded() {
-        let mut budget = TierBudget::of(Tier::OneGb);
-        budget.connections_max = 64;
-        let admission = Admission::new(&budget);
+        let admission = admission(4096, |budget| budget.connections_max = 64);
         let far: IpAddr = "192.0.2.1".parse().unwrap();
         let held: Vec<_> = std::iter::from_fn(|| admission.begin_message(far)).collect();
         assert_eq!(held.len(), 4, "a quarter from one place");
         drop(held);
         let hosts = (1..=64u128).map(|n| IpAddr::from((0x2001_0db8u128 << 96 | n).to_be_bytes()));
-        let held: Vec<_> = hosts.filter_map(|host| admission.admit("smtp", host)).collect();
+        let held: Vec<_> = hosts.filter_map(|host| admission.admit("smtp", host).ok()).collect();
         assert_eq!(held.len(), 16, "a quarter from one /64");
         drop(held);
         let counts = admission.shared.counts();
@@ -289,12 +412,12 @@ mod tests {
     fn a_revoked_account_ends_its_connections() {
         let admission = Admission::new(&TierBudget::of(Tier::OneGb));
         let mut permit = admission.admit("imap", "192.0.2.1".parse().unwrap()).unwrap();
-        assert!(permit.set_account(AccountId(7)));
+        assert!(permit.set_account(AccountId(7)).is_ok());
         admission.close_account(AccountId(8));
         assert!(!permit.revoked().unwrap().is_cancelled());
         admission.close_account(AccountId(7));
         assert!(permit.revoked().unwrap().is_cancelled());
-        assert!(permit.set_account(AccountId(7)), "a new login is let in");
+        assert!(permit.set_account(AccountId(7)).is_ok(), "a new login is let in");
         assert!(!permit.revoked().unwrap().is_cancelled());
     }
 }

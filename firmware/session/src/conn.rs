@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::accept::{HANDSHAKE_TIMEOUT, end};
-use crate::admission::{Compressing, Permit};
+use crate::admission::{Compressing, Permit, Refusal};
 use crate::deflate::Deflated;
 use crate::stream::Stream;
 use crate::{Context, trace};
@@ -128,7 +128,7 @@ impl Conn {
     #[must_use]
     pub fn in_memory(ctx: Context, peer: IpAddr) -> Option<(Self, DuplexStream)> {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        let permit = ctx.admission.admit("memory", peer)?;
+        let permit = ctx.admission.admit("memory", peer).ok()?;
         Some((Self::over(Stream::Memory(ours), peer, ctx, permit), theirs))
     }
 
@@ -215,14 +215,14 @@ impl Conn {
         self.timeout = timeout;
     }
 
-    /// Counts the connection for an account and lifts the login limit; false if the account has its
-    /// maximum of connections already.
-    pub fn set_login(&mut self, account: AccountId) -> bool {
-        let admitted = self.permit.set_account(account);
-        if admitted {
-            self.login_by = None;
-        }
-        admitted
+    /// Counts the connection for an account and lifts the login limit.
+    ///
+    /// # Errors
+    /// The account, or the box, has its maximum of connections already.
+    pub fn set_login(&mut self, account: AccountId) -> Result<(), Refusal> {
+        self.permit.set_account(account)?;
+        self.login_by = None;
+        Ok(())
     }
 
     /// The wire trace shows the next line read as `<secret>`.
@@ -257,6 +257,10 @@ impl Conn {
     /// Reads what is there, at least one byte; `Ok(0)` at the end. Cancel-safe, holds no buffer while it
     /// waits.
     async fn read_more(&mut self) -> Result<usize, ConnError> {
+        if self.output.is_empty() {
+            // An idle connection keeps no write buffer.
+            self.output = Vec::new();
+        }
         if self.buffered().is_empty() {
             self.input = Vec::new();
             self.used = 0;
@@ -402,6 +406,13 @@ impl Conn {
         self.output.extend_from_slice(bytes);
     }
 
+    /// Lets `build` put bytes straight into the write buffer; it must leave alone what is in it.
+    pub fn write_with(&mut self, build: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.output.len();
+        build(&mut self.output);
+        trace::server(&self.session, self.output.get(before..).unwrap_or_default());
+    }
+
     /// Puts bytes into the write buffer that the wire trace only counts (message content).
     pub fn write_content(&mut self, bytes: &[u8]) {
         self.output.extend_from_slice(bytes);
@@ -427,8 +438,8 @@ impl Conn {
             stream.flush().await
         };
         let done = tokio::time::timeout(self.timeout, writing).await;
-        // An idle connection keeps no write buffer.
-        self.output = Vec::new();
+        // More of the same answer fills it again; a wait for the client gives it back.
+        self.output.clear();
         match done {
             Ok(Ok(())) => Ok(()),
             Ok(Err(err)) if is_goodbye(&err) => Err(ConnError::Closed),

@@ -19,7 +19,7 @@ mod tls;
 pub mod trace;
 
 pub use accept::{Service, serve};
-pub use admission::{Admission, Compressing, Transit, Usage};
+pub use admission::{Admission, Compressing, Refusal, Transit, Usage};
 pub use auth::{Auth, LoginError};
 pub use conn::{Conn, ConnError, Line};
 pub use context::Context;

@@ -55,7 +55,7 @@ async fn a_revoked_login_ends_a_waiting_connection() {
     let dir = tempfile::tempdir().unwrap();
     let ctx = context(dir.path()).await;
     let (mut conn, _client) = pipe(&ctx);
-    assert!(conn.set_login(base::AccountId(7)));
+    conn.set_login(base::AccountId(7)).unwrap();
     let waiting = tokio::spawn(async move { conn.readable().await });
     ctx.admission.close_account(base::AccountId(7));
     assert!(matches!(waiting.await.unwrap(), Err(ConnError::Revoked)));

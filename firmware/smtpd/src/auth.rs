@@ -103,7 +103,7 @@ impl Session {
     }
 
     fn logged_in(&mut self, account: store::Account) -> Next {
-        if !self.conn.set_login(account.id) {
+        if self.conn.set_login(account.id).is_err() {
             self.say(&replies::TOO_MANY_OF_ACCOUNT);
             return Next::Close;
         }

@@ -22,7 +22,7 @@ mod tests;
 use std::future::Future;
 use std::time::Duration;
 
-use ::session::{Conn, Service};
+use ::session::{Conn, Refusal, Service};
 use delivery::Delivery;
 
 pub use role::Role;
@@ -54,10 +54,13 @@ impl Service for Smtp {
         self.role == Role::Submissions
     }
 
-    fn busy_reply(&self) -> &'static [u8] {
+    fn busy_reply(&self, why: Refusal) -> &'static [u8] {
         match self.role {
             // A client of 465 expects TLS; plain words would only confuse it.
             Role::Submissions => b"",
+            _ if why == Refusal::Address => {
+                b"421 4.7.0 Too many connections from your address, try again later\r\n"
+            }
             _ => b"421 4.3.2 Too many connections, try again later\r\n",
         }
     }

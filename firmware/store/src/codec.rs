@@ -101,6 +101,10 @@ impl<'a> In<'a> {
     pub(crate) fn u64(&mut self) -> Result<u64, StoreError> {
         Ok(u64::from_be_bytes(self.take()?))
     }
+    /// How many bytes are left.
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
     /// What is left.
     pub(crate) fn rest(self) -> &'a [u8] {
         self.rest

@@ -57,6 +57,7 @@ mod search_index;
 mod segment;
 mod segment_row;
 mod settings;
+mod shared_uids;
 mod snapshot;
 mod spool;
 mod staging;

@@ -100,6 +100,10 @@ pub struct FlagOutcome {
     pub rows: Vec<(Uid, Flags, ModSeq)>,
     /// Left alone because of `unchanged_since`.
     pub modified: UidRanges,
+    /// HIGHESTMODSEQ before the act: who knows the mailbox up to there knows all but the act.
+    pub before: ModSeq,
+    /// HIGHESTMODSEQ behind it.
+    pub modseq: ModSeq,
 }
 
 /// System flags as bits and keywords, sorted, without duplicates, at most 64 of 128 bytes.

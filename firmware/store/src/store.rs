@@ -14,6 +14,7 @@ use crate::index::{self, Snapshot, T, Tables, View};
 use crate::replay::{self, Replayed};
 use crate::search_index::SearchIndexes;
 use crate::segment::{self, Log, Segments};
+use crate::shared_uids::SharedUids;
 use crate::watchers::Watchers;
 use crate::writer::{Act, Order, QUEUE_MAX, Tx, Unpersisted, Writer};
 use crate::{Options, Staging, Stats, StoreError, meta, settings, upgrade};
@@ -29,6 +30,7 @@ pub(crate) struct Inner {
     pub(crate) segments: Arc<Segments>,
     pub(crate) search: SearchIndexes,
     pub(crate) watchers: Arc<Watchers>,
+    pub(crate) shared_uids: SharedUids,
     space: Space,
     orders: Option<mpsc::Sender<Order>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -213,6 +215,7 @@ impl Store {
                 segments,
                 search,
                 watchers,
+                shared_uids: SharedUids::default(),
                 space,
                 orders: Some(orders),
                 writer: Mutex::new(Some(thread)),

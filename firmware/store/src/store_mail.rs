@@ -1,5 +1,7 @@
 //! The face for mail: acts go to the writer, reads to a snapshot.
 
+use std::sync::Arc;
+
 use base::{AccountId, BlobHash, BlobId, MailboxId, ModSeq, Uid, UidRanges};
 use tokio::sync::watch;
 
@@ -183,6 +185,17 @@ impl Store {
         reads::uids(&self.snapshot()?, mailbox)
     }
 
+    /// The set of UIDs that a session has of a mailbox at `modseq`: one for all that have the same.
+    #[must_use]
+    pub fn share_uids(
+        &self,
+        mailbox: MailboxId,
+        modseq: ModSeq,
+        uids: Arc<UidRanges>,
+    ) -> Arc<UidRanges> {
+        self.inner.shared_uids.share(mailbox, modseq, uids)
+    }
+
     /// The keywords of a mailbox, as they were first written.
     pub fn keywords(&self, mailbox: MailboxId) -> Result<Vec<String>, StoreError> {
         Ok(Keywords::load(&self.snapshot()?, mailbox)?.into_names())
@@ -227,6 +240,18 @@ impl Store {
         visit: &mut dyn FnMut(Row, TextsRef<'_>) -> bool,
     ) -> Result<(), StoreError> {
         reads::walk_texts(&self.snapshot()?, mailbox, from, to, visit)
+    }
+
+    /// Visits UID, flags and modseq of messages with `from <= uid <= to`, ascending, of one snapshot; `visit`
+    /// says whether to go on. Keep it short, as [`Store::walk_texts`].
+    pub fn walk_flags(
+        &self,
+        mailbox: MailboxId,
+        from: Uid,
+        to: Uid,
+        visit: &mut dyn FnMut(Uid, &Flags, ModSeq) -> bool,
+    ) -> Result<(), StoreError> {
+        reads::walk_flags(&self.snapshot()?, mailbox, from, to, visit)
     }
 
     /// The MIME structure of a content.

@@ -85,7 +85,7 @@ impl Web {
         let spare = Arc::new(Semaphore::new(SPARE_PLACES));
         while let Some((tcp, peer)) = self.accept(&listener).await {
             let web = self.clone();
-            if let Some(permit) = self.ctx().admission.admit("https", peer) {
+            if let Ok(permit) = self.ctx().admission.admit("https", peer) {
                 let answer = Answer::Pages(router.clone());
                 tokio::spawn(async move {
                     let _permit = permit;
@@ -106,7 +106,7 @@ impl Web {
     pub async fn serve_http(self, listener: TcpListener) {
         while let Some((tcp, peer)) = self.accept(&listener).await {
             let web = self.clone();
-            let Some(permit) = self.ctx().admission.admit("http", peer) else {
+            let Ok(permit) = self.ctx().admission.admit("http", peer) else {
                 if let Err(err) = tcp.try_write(BUSY) {
                     tracing::trace!(%err, "the refusal was not taken");
                 }

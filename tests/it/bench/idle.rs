@@ -88,7 +88,7 @@ fn compare(is_tls: bool, connections: usize, theirs: usize) -> Result<()> {
     let accounts = |connections: usize| connections.div_ceil(PER_ACCOUNT);
     let mut all = Vec::new();
     {
-        let ours = Postroom::start(accounts(connections), None)?;
+        let ours = Postroom::start(accounts(connections))?;
         all.push(measure(&ours, connections, is_tls)?);
     }
     for idle in [Idle::Hibernated, Idle::Processes] {

@@ -18,7 +18,7 @@ const DELIVERERS: usize = 16;
 /// Recipients of a delivery.
 const RECIPIENTS: usize = 4;
 /// Messages of one APPEND, where the server takes several.
-const APPEND_AT_ONCE: usize = 500;
+const APPEND_AT_ONCE: usize = 100;
 
 const ENVELOPE: &str = "FETCH 1:* (UID ENVELOPE)";
 
@@ -240,7 +240,7 @@ pub(super) fn run() -> Result<()> {
     let messages = number("MESSAGES", 10_000);
     let deliveries = number("DELIVERIES", 1_000);
     let runs = number("RUNS", 5);
-    let ours = work(&Postroom::start(ACCOUNTS, None)?, messages, deliveries, runs)?;
+    let ours = work(&Postroom::start(ACCOUNTS)?, messages, deliveries, runs)?;
     let theirs = work(&Dovecot::start(ACCOUNTS, 0, Idle::Processes)?, messages, deliveries, runs)?;
     let cyrus = envelopes_of_cyrus(messages, runs)?;
     let head = ["work", "peer", "wall s", "its", "ratio", "CPU s", "its", "ratio", "goal"];

@@ -12,6 +12,8 @@ mod figures;
 mod idle_connections;
 #[path = "imap.rs"]
 mod imap_work;
+#[path = "limit.rs"]
+mod limited_memory;
 mod processes;
 mod server;
 #[path = "start.rs"]
@@ -49,4 +51,10 @@ fn imap() {
 #[ignore = "a bench: cargo xtask bench start"]
 fn start() {
     start_after_kill::run().unwrap();
+}
+
+#[test]
+#[ignore = "a bench: cargo xtask bench limit"]
+fn limit() {
+    limited_memory::run().unwrap();
 }

@@ -64,14 +64,13 @@ pub(super) struct Postroom {
 }
 
 impl Postroom {
-    /// Starts it with so many accounts on the 1 GB tier; the daemon's data is limited to `data_bytes`.
-    pub(super) fn start(accounts: usize, data_bytes: Option<u64>) -> Result<Self> {
+    /// Starts it with so many accounts on the 1 GB tier.
+    pub(super) fn start(accounts: usize) -> Result<Self> {
         let names: Vec<String> = (0..accounts).map(account).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let daemon = Daemon::start(Options {
             provision: Some(office(&names)),
             args: ["--tier", "1g"].map(str::to_owned).to_vec(),
-            data_bytes,
             ..Options::default()
         })?;
         Ok(Self { daemon })

@@ -12,6 +12,21 @@ pub(crate) const SYSTEM_FLAGS: [(u8, &str); 5] = [
     (Flags::DRAFT, "\\Draft"),
 ];
 
+/// `number`: what long answers are full of, without the way through a String.
+pub(crate) fn push_number(out: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [b'0'; 20];
+    let mut len = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+        len += 1;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(digits.len() - len..).unwrap_or_default());
+}
+
 /// `"(" [flag *(SP flag)] ")"`
 pub(crate) fn push_flags(out: &mut Vec<u8>, flags: &Flags) {
     out.push(b'(');
@@ -105,6 +120,15 @@ mod tests {
             let mut out = Vec::new();
             push_astring(&mut out, text.as_bytes());
             assert_eq!(String::from_utf8(out).unwrap(), want);
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_in_decimal() {
+        for number in [0, 7, 10, 4_294_967_295, u64::MAX] {
+            let mut out = b"* ".to_vec();
+            push_number(&mut out, number);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("* {number}"));
         }
     }
 

@@ -11,6 +11,7 @@ use super::emit;
 use super::objectid::email_id;
 use super::parse::{Bad, Fetch, FetchItem, Numbers, SequenceSet};
 use super::preview;
+use super::quick::{self, Quick};
 use super::reply::{Answer, Fail, Outcome, ok};
 use super::section::{self, Content, piece_len};
 use super::session::Session;
@@ -20,8 +21,8 @@ use super::view::Sequence;
 const SLICE: usize = 500;
 
 /// What is to be done for each message.
-struct Plan {
-    items: Vec<FetchItem>,
+pub(super) struct Plan {
+    pub(super) items: Vec<FetchItem>,
     numbers: Numbers,
     changed_since: Option<ModSeq>,
     /// A section is asked for without PEEK.
@@ -46,8 +47,8 @@ impl Plan {
         Self { items, numbers, changed_since: fetch.changed_since.map(ModSeq), sets_seen }
     }
 
-    fn is_wanted(&self, row: &Row) -> bool {
-        self.changed_since.is_none_or(|since| row.modseq > since)
+    pub(super) fn is_wanted(&self, modseq: ModSeq) -> bool {
+        self.changed_since.is_none_or(|since| modseq > since)
     }
 }
 
@@ -84,12 +85,20 @@ impl Session {
             // RFC 4314 §4: reading marks only for who may mark.
             selected.is_read_only || !rights.has(Rights::SEEN),
         );
-        let view = selected.view.uids().clone();
+        let view = selected.view.shared();
         self.is_condstore |= fetch.changed_since.is_some() || fetch.wants(&FetchItem::ModSeq);
         let mut sequence = Sequence::over(&view);
         let mut count = Count::default();
+        let quick = Quick::of(&plan.items);
         for &(first, last) in target.ranges() {
             let mut from = first;
+            if let Some(way) = quick {
+                let range = (first, last);
+                let (next, told) =
+                    Box::pin(self.fetch_quick(mailbox, range, &plan, way, &mut sequence)).await?;
+                from = next;
+                count.sent += told;
+            }
             while from <= last {
                 let rows = self.store().rows(mailbox, Uid(from), Uid(last), SLICE)?;
                 let Some(end) = rows.last().map(|row| row.uid.0) else { break };
@@ -139,7 +148,7 @@ impl Session {
         sequence: &mut Sequence<'_>,
         count: &mut Count,
     ) -> Result<(), Fail> {
-        rows.retain(|row| plan.is_wanted(row));
+        rows.retain(|row| plan.is_wanted(row.modseq));
         let newly_seen = if plan.sets_seen {
             self.mark_seen(mailbox, &mut rows).await?
         } else {
@@ -342,23 +351,17 @@ struct Prepared {
 /// What the row alone tells.
 fn said_by_row(item: &FetchItem, row: &Row) -> Option<Vec<u8>> {
     Some(match item {
-        FetchItem::Uid => format!("UID {}", row.uid).into_bytes(),
-        FetchItem::Size => format!("RFC822.SIZE {}", row.size).into_bytes(),
-        FetchItem::ModSeq => format!("MODSEQ ({})", row.modseq).into_bytes(),
         FetchItem::EmailId => format!("EMAILID ({})", email_id(row.blob)).into_bytes(),
         // RFC 8474 §5.2: NIL where no thread is known.
         FetchItem::ThreadId => b"THREADID NIL".to_vec(),
-        FetchItem::InternalDate => {
-            let date = emit::date_time(row.internal_date, row.zone_minutes);
-            format!("INTERNALDATE {date}").into_bytes()
-        }
-        FetchItem::SaveDate => match row.saved {
-            Some(at) => format!("SAVEDATE {}", emit::date_time(at, 0)).into_bytes(),
-            None => b"SAVEDATE NIL".to_vec(),
-        },
-        FetchItem::Flags => {
-            let mut text = b"FLAGS ".to_vec();
-            emit::push_flags(&mut text, &row.flags);
+        FetchItem::Uid
+        | FetchItem::Size
+        | FetchItem::ModSeq
+        | FetchItem::InternalDate
+        | FetchItem::SaveDate
+        | FetchItem::Flags => {
+            let mut text = Vec::with_capacity(48);
+            quick::push_row(&mut text, item, row);
             text
         }
         _ => return None,

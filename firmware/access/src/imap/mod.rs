@@ -34,6 +34,7 @@ mod notify;
 mod objectid;
 mod parse;
 mod preview;
+mod quick;
 mod quota;
 mod receive;
 mod rename;
@@ -54,7 +55,7 @@ mod view;
 
 use std::time::Duration;
 
-use ::session::{Conn, Service};
+use ::session::{Conn, Refusal, Service};
 
 /// How long a connection may last without a login.
 const LOGIN_WITHIN: Duration = Duration::from_secs(60);
@@ -82,8 +83,11 @@ impl Service for Imap {
         self.implicit_tls
     }
 
-    fn busy_reply(&self) -> &'static [u8] {
-        b"* BYE [UNAVAILABLE] Too many connections, try again later\r\n"
+    fn busy_reply(&self, why: Refusal) -> &'static [u8] {
+        match why {
+            Refusal::Address => b"* BYE [LIMIT] Too many connections from your address\r\n",
+            _ => b"* BYE [UNAVAILABLE] Too many connections, try again later\r\n",
+        }
     }
 
     fn login_within(&self) -> Option<Duration> {

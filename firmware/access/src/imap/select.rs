@@ -60,7 +60,8 @@ impl Session {
         let Found { mailbox, name, rights } = self.open(&mailbox, Rights::READ)?;
         let is_read_only = is_read_only || !rights.has_any(CHANGES);
         // The modseq is older than the list: what comes between them is told again, never lost.
-        let view = View::new(store.uids(mailbox.id)?, mailbox.highest_modseq);
+        let mut view = View::new(store.uids(mailbox.id)?, mailbox.highest_modseq);
+        view.share(&store, mailbox.id);
         let unseen = match self.enabled.rev2 {
             true => None,
             false => first_unseen(&store, &mailbox, &view).await?,

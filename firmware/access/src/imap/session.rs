@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use base::{AccountId, MailboxId, ModSeq, Uid};
-use session::{Conn, ConnError};
+use session::{Conn, ConnError, Refusal};
 use store::{Flags, Rights, Store, StoreError};
 
 use super::enable::Enabled;
@@ -103,7 +103,11 @@ impl Session {
 
     /// Writes one untagged line.
     pub(super) fn say(&mut self, text: std::fmt::Arguments<'_>) {
-        self.conn.write(format!("* {text}\r\n").as_bytes());
+        use std::io::Write as _;
+        self.conn.write_with(|out| {
+            // Writing to memory does not fail.
+            write!(out, "* {text}\r\n").unwrap_or_default();
+        });
     }
 
     /// Sends what waits if it is enough to be worth it.
@@ -261,8 +265,12 @@ impl Session {
 
     /// Counts the session as `account`'s.
     pub(super) fn log_in(&mut self, account: &store::Account) -> Outcome {
-        if !self.conn.set_login(account.id) {
-            return Err(reply::no("[LIMIT] The account has too many connections"));
+        match self.conn.set_login(account.id) {
+            Ok(()) => {}
+            Err(Refusal::Account) => {
+                return Err(reply::no("[LIMIT] The account has too many connections"));
+            }
+            Err(_) => return Err(reply::no("[UNAVAILABLE] Too many connections, try again later")),
         }
         self.conn.set_timeout(AUTOLOGOUT);
         self.account = Some(account.id);
@@ -383,6 +391,9 @@ impl Session {
             }
         };
         let mut news = selected.view.take(&changes, may_expunge);
+        if news.exists.is_some() || !news.expunged.is_empty() {
+            selected.view.share(&store, selected.mailbox);
+        }
         let has_flags = !changes.added.is_empty() || !news.flags.is_empty();
         let told = std::mem::take(&mut selected.told);
         news.flags.retain(|(_, uid, _, modseq)| {
@@ -435,21 +446,33 @@ impl Session {
         flags: Option<&Flags>,
         modseq: ModSeq,
     ) {
-        let mut items: Vec<Vec<u8>> = Vec::with_capacity(3);
-        if let Some(uid) = uid {
-            items.push(format!("UID {uid}").into_bytes());
-        }
-        if let Some(flags) = flags {
-            let mut item = b"FLAGS ".to_vec();
-            emit::push_flags(&mut item, flags);
-            items.push(item);
-        }
-        if self.is_condstore {
-            items.push(format!("MODSEQ ({modseq})").into_bytes());
-        }
-        let mut line = format!("* {seq} FETCH (").into_bytes();
-        line.extend_from_slice(&items.join(&b' '));
-        line.extend_from_slice(b")\r\n");
-        self.conn.write(&line);
+        let is_condstore = self.is_condstore;
+        self.conn.write_with(|out| {
+            out.extend_from_slice(b"* ");
+            emit::push_number(out, seq.into());
+            out.extend_from_slice(b" FETCH (");
+            let start = out.len();
+            let next = |out: &mut Vec<u8>| {
+                if out.len() > start {
+                    out.push(b' ');
+                }
+            };
+            if let Some(uid) = uid {
+                out.extend_from_slice(b"UID ");
+                emit::push_number(out, uid.0.into());
+            }
+            if let Some(flags) = flags {
+                next(out);
+                out.extend_from_slice(b"FLAGS ");
+                emit::push_flags(out, flags);
+            }
+            if is_condstore {
+                next(out);
+                out.extend_from_slice(b"MODSEQ (");
+                emit::push_number(out, modseq.0);
+                out.push(b')');
+            }
+            out.extend_from_slice(b")\r\n");
+        });
     }
 }

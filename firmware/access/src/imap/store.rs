@@ -1,6 +1,6 @@
 //! STORE. RFC 9051 §6.4.6, RFC 7162 §3.1.3.
 
-use base::ModSeq;
+use base::{MailboxId, ModSeq, Uid, UidRanges};
 use store::{FlagOp, FlagOutcome, Flags, Rights};
 
 use super::parse::{Numbers, StoreFlags};
@@ -19,9 +19,37 @@ fn within(wanted: &StoreFlags, rights: Rights) -> Result<Flags, Fail> {
     if is_refused { Err(no_permission()) } else { Ok(flags) }
 }
 
+/// Messages marked in one act.
+const SLICE: u64 = 16 * 1024;
+
+/// A set in pieces of at most `most` messages.
+fn slices(uids: &UidRanges, most: u64) -> Vec<UidRanges> {
+    let (mut all, mut slice, mut room) = (Vec::new(), UidRanges::new(), most);
+    for &(mut first, last) in uids.ranges() {
+        while first <= last {
+            let count = u64::from(last - first) + 1;
+            let end = match u32::try_from(room) {
+                Ok(room) if u64::from(room) < count => first + room - 1,
+                _ => last,
+            };
+            slice.insert_range(Uid(first), Uid(end));
+            room -= u64::from(end - first) + 1;
+            if room == 0 {
+                all.push(std::mem::take(&mut slice));
+                room = most;
+            }
+            let Some(next) = end.checked_add(1) else { break };
+            first = next;
+        }
+    }
+    if !slice.is_empty() {
+        all.push(slice);
+    }
+    all
+}
+
 impl Session {
     pub(super) async fn store_flags(&mut self, wanted: StoreFlags, numbers: Numbers) -> Outcome {
-        let store = self.store();
         self.is_condstore |= wanted.unchanged_since.is_some();
         if wanted.is_silent {
             // What others changed is told now: afterwards it could not be told from our own change,
@@ -36,18 +64,46 @@ impl Session {
         if uids.is_empty() {
             return ok("STORE completed");
         }
-        let before = selected.view.modseq;
-        let unchanged_since = wanted.unchanged_since.map(ModSeq);
-        let outcome = store
-            .store_flags_within_rights(mailbox, uids, wanted.op, flags, unchanged_since, rights)
-            .await?;
-        let since = if unchanged_since.is_some() { ModSeq(0) } else { before };
-        self.tell_stored(&outcome, numbers, wanted.is_silent, since).await?;
-        if outcome.modified.is_empty() {
+        let marking = (wanted.op, flags, wanted.unchanged_since.map(ModSeq), rights);
+        let mut modified = UidRanges::new();
+        // RFC 9051 does not ask for all or nothing: the writer has time for others in between, and the
+        // answers of a slice are all that is in memory.
+        for slice in slices(&uids, SLICE) {
+            let outcome =
+                self.store_slice(mailbox, slice, &marking, numbers, wanted.is_silent).await?;
+            for &(first, last) in outcome.modified.ranges() {
+                modified.insert_range(Uid(first), Uid(last));
+            }
+        }
+        if modified.is_empty() {
             return ok("STORE completed");
         }
-        let modified = self.as_asked(&outcome, numbers)?;
+        let modified = self.as_asked(&modified, numbers)?;
         Ok(Answer::Ok(format!("[MODIFIED {modified}] Conditional STORE failed for some").into()))
+    }
+
+    /// Marks one slice and tells what became of it.
+    async fn store_slice(
+        &mut self,
+        mailbox: MailboxId,
+        uids: UidRanges,
+        (op, flags, unchanged_since, rights): &(FlagOp, Flags, Option<ModSeq>, Rights),
+        numbers: Numbers,
+        is_silent: bool,
+    ) -> Result<FlagOutcome, Fail> {
+        let before = self.selected()?.view.modseq;
+        let outcome = self
+            .store()
+            .store_flags_within_rights(mailbox, uids, *op, flags.clone(), *unchanged_since, *rights)
+            .await?;
+        let since = if unchanged_since.is_some() { ModSeq(0) } else { before };
+        // Nothing happened but this: what is told now is all there is, and need not be looked up again.
+        let is_all = outcome.before == before;
+        self.tell_stored(&outcome, numbers, is_silent, since, is_all).await?;
+        if is_all {
+            self.selected()?.view.modseq = outcome.modseq;
+        }
+        Ok(outcome)
     }
 
     /// The untagged answers. A silent one tells MODSEQ only, to those who asked for it (RFC 7162 §3.1.3), of
@@ -58,8 +114,9 @@ impl Session {
         numbers: Numbers,
         is_silent: bool,
         before: ModSeq,
+        is_all: bool,
     ) -> Result<(), Fail> {
-        let uids = self.selected()?.view.uids().clone();
+        let uids = self.selected()?.view.shared();
         let mut sequence = super::view::Sequence::over(&uids);
         if outcome.rows.iter().any(|(_, flags, _)| !flags.keywords.is_empty()) {
             self.tell_keywords();
@@ -67,7 +124,9 @@ impl Session {
         let is_condstore = self.is_condstore;
         for (uid, flags, modseq) in &outcome.rows {
             let Some(seq) = sequence.of(*uid) else { continue };
-            self.selected()?.told.push((*uid, *modseq));
+            if !is_all {
+                self.selected()?.told.push((*uid, *modseq));
+            }
             let uid = (numbers == Numbers::Uid || is_condstore).then_some(*uid);
             if !is_silent {
                 self.write_flags(seq, uid, Some(flags), *modseq);
@@ -80,13 +139,29 @@ impl Session {
     }
 
     /// The messages that were left alone, in the numbers that the client used.
-    fn as_asked(&mut self, outcome: &FlagOutcome, numbers: Numbers) -> Result<String, Fail> {
+    fn as_asked(&mut self, modified: &UidRanges, numbers: Numbers) -> Result<String, Fail> {
         if numbers == Numbers::Uid {
-            return Ok(outcome.modified.to_string());
+            return Ok(modified.to_string());
         }
         let mut sequence = self.selected()?.view.sequence();
-        let seqs: base::UidRanges =
-            outcome.modified.iter().filter_map(|uid| sequence.of(uid)).map(base::Uid).collect();
+        let seqs: UidRanges = modified.iter().filter_map(|uid| sequence.of(uid)).map(Uid).collect();
         Ok(seqs.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_is_cut_into_pieces() {
+        let mut uids = UidRanges::new();
+        for (first, last) in [(1, 3), (5, 5), (10, 21), (u32::MAX - 1, u32::MAX)] {
+            uids.insert_range(Uid(first), Uid(last));
+        }
+        let pieces: Vec<String> = slices(&uids, 5).iter().map(ToString::to_string).collect();
+        assert_eq!(pieces, ["1:3,5,10", "11:15", "16:20", "21,4294967294:4294967295"]);
+        assert_eq!(slices(&uids, 18), [uids]);
+        assert!(slices(&UidRanges::new(), 5).is_empty());
     }
 }

@@ -1,17 +1,23 @@
 //! What a session knows of its selected mailbox: which messages there are, and up to which modseq.
 //!
 //! A view is a set of UID ranges, not a map of messages: a mailbox of 100,000 messages is a few dozen
-//! bytes. It changes only when the client is told so, because sequence numbers are counted in it.
+//! bytes. It changes only when the client is told so, because sequence numbers are counted in it. Sessions
+//! that know the same of a mailbox share one set.
 
-use base::{ModSeq, Uid, UidRanges};
-use store::{Changes, Flags};
+use std::sync::Arc;
+
+use base::{MailboxId, ModSeq, Uid, UidRanges};
+use store::{Changes, Flags, Store};
 
 use super::parse::{Bad, Numbers, SequenceSet};
+
+/// Ranges from which on a set is shared.
+const SHARE_FROM: usize = 8;
 
 /// The messages of a mailbox as the client knows them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct View {
-    uids: UidRanges,
+    uids: Arc<UidRanges>,
     /// Expunged, but the client is not told yet (RFC 9051 §7.5.1).
     gone: UidRanges,
     /// The result of the last SEARCH with SAVE: what `$` means (RFC 5182). UIDs are never reused, so what
@@ -72,13 +78,26 @@ fn unite(set: &mut UidRanges, more: &UidRanges) {
 }
 
 impl View {
-    pub(crate) fn new(uids: UidRanges, modseq: ModSeq) -> Self {
+    pub(crate) fn new(uids: impl Into<Arc<UidRanges>>, modseq: ModSeq) -> Self {
+        let uids = uids.into();
         Self { uids, gone: UidRanges::new(), saved: UidRanges::new(), modseq, told_up_to: None }
     }
 
     /// EXISTS.
     pub(crate) fn exists(&self) -> u64 {
         self.uids.len()
+    }
+
+    /// All UIDs, to be kept while the view goes on.
+    pub(crate) fn shared(&self) -> Arc<UidRanges> {
+        Arc::clone(&self.uids)
+    }
+
+    /// Takes the set that others have of the mailbox, if it is the same. Small ones are not worth it.
+    pub(crate) fn share(&mut self, store: &Store, mailbox: MailboxId) {
+        if self.uids.ranges().len() > SHARE_FROM && self.gone.is_empty() {
+            self.uids = store.share_uids(mailbox, self.modseq, self.shared());
+        }
     }
 
     /// All UIDs.
@@ -155,7 +174,7 @@ impl View {
     /// EXPUNGE would shift the sequence numbers under the client (RFC 9051 §7.5.1).
     pub(crate) fn take(&mut self, changes: &Changes, may_expunge: bool) -> News {
         let mut news = News::default();
-        let known = self.uids.clone();
+        let known = self.shared();
         let before = self.modseq;
         self.modseq = before.max(changes.highest_modseq);
         let lost = self.uids.intersection(&changes.expunged);
@@ -164,7 +183,7 @@ impl View {
             let mut sequence = self.sequence();
             news.expunged = self.gone.iter().filter_map(|uid| sequence.of(uid)).collect();
             news.expunged.reverse();
-            self.uids = subtract(&self.uids, &self.gone);
+            self.uids = Arc::new(subtract(&self.uids, &self.gone));
             self.saved = subtract(&self.saved, &self.gone);
             news.vanished = std::mem::take(&mut self.gone);
         }
@@ -172,7 +191,7 @@ impl View {
             .then(|| self.told_up_to.map_or(before, |told| told.min(before)));
         let fresh = subtract(&subtract(&changes.added, &changes.expunged), &known);
         if !fresh.is_empty() {
-            unite(&mut self.uids, &fresh);
+            unite(Arc::make_mut(&mut self.uids), &fresh);
             news.exists = Some(self.exists());
         }
         let mut sequence = self.sequence();

@@ -3,7 +3,7 @@
 //! Passwords are checked by `session::Auth`; what a client hears tells nobody whether a name exists.
 
 use session::sasl::{self, Exchange, Step};
-use session::{Line, LoginError};
+use session::{Line, LoginError, Refusal};
 
 use super::maildrop::Maildrop;
 use super::reply::{Answer, Fail, Outcome, bad, err, of_store, ok};
@@ -119,8 +119,12 @@ impl Session {
             return Err(err("[IN-USE] Another POP3 session has this mailbox open"));
         };
         let maildrop = Maildrop::open(&self.store(), account.id, lock)?;
-        if !self.conn.set_login(account.id) {
-            return Err(err("[SYS/TEMP] The account has too many connections"));
+        match self.conn.set_login(account.id) {
+            Ok(()) => {}
+            Err(Refusal::Account) => {
+                return Err(err("[SYS/TEMP] The account has too many connections"));
+            }
+            Err(_) => return Err(err("[SYS/TEMP] Too many connections, try again later")),
         }
         let messages = maildrop.uids.len();
         tracing::info!(

@@ -27,7 +27,7 @@ mod update;
 
 use std::time::Duration;
 
-use ::session::{Conn, Service};
+use ::session::{Conn, Refusal, Service};
 
 pub use maildrop::Maildrops;
 
@@ -58,8 +58,11 @@ impl Service for Pop3 {
         self.implicit_tls
     }
 
-    fn busy_reply(&self) -> &'static [u8] {
-        b"-ERR [SYS/TEMP] Too many connections, try again later\r\n"
+    fn busy_reply(&self, why: Refusal) -> &'static [u8] {
+        match why {
+            Refusal::Address => b"-ERR [SYS/TEMP] Too many connections from your address\r\n",
+            _ => b"-ERR [SYS/TEMP] Too many connections, try again later\r\n",
+        }
     }
 
     fn login_within(&self) -> Option<Duration> {

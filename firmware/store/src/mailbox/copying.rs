@@ -1,11 +1,13 @@
 //! COPY and MOVE: new rows that link the same contents.
 
-use base::{MailboxId, UidRanges};
+use base::{MailboxId, Uid, UidRanges};
 
 use super::adding::{Adding, Incoming};
 use super::expunging::{self, Leaving};
+use super::flags::{self, Marks};
 use super::keywords::{self, Keywords};
-use super::{flags, message_row, row};
+use super::message_row::{self, MessageRow};
+use super::row;
 use crate::directory::account;
 use crate::index::View;
 use crate::writer::Tx;
@@ -29,8 +31,10 @@ pub(crate) fn copy(
 ) -> Result<Copied, StoreError> {
     let from_row = row::existing(&tx.tables, from)?;
     let to_row = row::existing(&tx.tables, to)?;
-    let blocks = flags::blocks_of(&tx.tables, from, uids)?;
-    let (messages, bytes, union) = survey(&tx.tables, from, uids, &blocks)?;
+    let going = read(&tx.tables, from, uids)?;
+    let bytes = going.iter().fold(0u64, |sum, one| sum.saturating_add(one.message.size));
+    let union = going.iter().fold(0, |bits, one| bits | one.marks.keywords);
+    let messages = going.len() as u64;
     // A move within one account changes no usage.
     if source == Source::Keep || from_row.account != to_row.account {
         account::check_quota(tx, to_row.account, messages, bytes)?;
@@ -44,56 +48,55 @@ pub(crate) fn copy(
     let mut adding = Adding::begin(tx, to)?;
     let mut copied =
         Copied { uid_validity: to_row.uid_validity, source: Vec::new(), target: Vec::new() };
-    for number in blocks {
-        for (slot, marks) in flags::load(&tx.tables, from, number)? {
-            let uid = flags::uid_at(number, slot);
-            if !uids.contains(uid) {
-                continue;
-            }
-            let message = message_row::existing(&tx.tables, from, uid)?;
-            let keywords = match marks.keywords {
-                0 => 0,
-                _ if !may_keywords => 0,
-                bits => to_keywords.known_bits(&from_keywords.flags(0, bits)),
-            };
+    for Going { uid, marks, message } in going {
+        let keywords = match marks.keywords {
+            0 => 0,
+            _ if !may_keywords => 0,
+            bits => to_keywords.known_bits(&from_keywords.flags(0, bits)),
+        };
+        // The link of a message that is moved moves with it.
+        if source == Source::Keep {
             blob::link(tx, message.blob, 1)?;
-            let incoming = Incoming {
-                blob: message.blob,
-                size: message.size,
-                internal_date: message.internal_date,
-                zone_minutes: message.zone_minutes,
-                system: marks.system & system_mask,
-                keywords,
-            };
-            copied.source.push(uid);
-            copied.target.push(adding.add(tx, &incoming)?);
         }
+        let incoming = Incoming {
+            blob: message.blob,
+            size: message.size,
+            internal_date: message.internal_date,
+            zone_minutes: message.zone_minutes,
+            system: marks.system & system_mask,
+            keywords,
+        };
+        copied.source.push(uid);
+        copied.target.push(adding.add(tx, &incoming)?);
     }
     adding.end(tx)?;
     if source == Source::Expunge {
         let gone: UidRanges = copied.source.iter().copied().collect();
-        expunging::remove(tx, from, &gone, Leaving::Gone)?;
+        expunging::remove(tx, from, &gone, Leaving::Moved)?;
     }
     Ok(copied)
 }
 
-/// How many messages, their bytes, and all keyword bits that one of them has.
-fn survey(
-    view: &impl View,
-    from: MailboxId,
-    uids: &UidRanges,
-    blocks: &[u32],
-) -> Result<(u64, u64, u64), StoreError> {
-    let (mut messages, mut bytes, mut union) = (0u64, 0u64, 0);
-    for &number in blocks {
+/// A message that is copied, read once.
+struct Going {
+    uid: Uid,
+    marks: Marks,
+    message: MessageRow,
+}
+
+/// Those of `uids` that exist, ascending.
+fn read(view: &impl View, from: MailboxId, uids: &UidRanges) -> Result<Vec<Going>, StoreError> {
+    let mut rows = message_row::all(view, from, uids)?.into_iter();
+    let mut going = Vec::with_capacity(rows.len());
+    for number in flags::blocks_of(view, from, uids)? {
         for (slot, marks) in flags::load(view, from, number)? {
             let uid = flags::uid_at(number, slot);
             if uids.contains(uid) {
-                messages += 1;
-                bytes = bytes.saturating_add(message_row::existing(view, from, uid)?.size);
-                union |= marks.keywords;
+                let row = rows.next().filter(|row| row.0 == uid);
+                let (_, message) = row.ok_or_else(|| message_row::missing(from, uid))?;
+                going.push(Going { uid, marks, message });
             }
         }
     }
-    Ok((messages, bytes, union))
+    Ok(going)
 }

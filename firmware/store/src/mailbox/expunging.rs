@@ -1,8 +1,7 @@
 //! Messages leave a mailbox: for the retention time, to another one, or for good.
 
-use base::{MailboxId, ModSeq, Uid, UidRanges};
+use base::{MailboxId, ModSeq, UidRanges};
 
-use super::message_row::MessageRow;
 use super::row::{self, MailboxRow};
 use super::{changes, flags, message_row, usage};
 use crate::codec::message_key;
@@ -16,8 +15,10 @@ use crate::{Flags, StoreError, blob};
 pub(crate) enum Leaving {
     /// They can be restored for the retention time.
     Kept,
-    /// They are elsewhere (MOVE) or past their time.
+    /// They are past their time.
     Gone,
+    /// They are elsewhere (MOVE), and their contents' links with them.
+    Moved,
 }
 
 /// What has `\Deleted` goes, within `uids` if given.
@@ -58,20 +59,21 @@ pub(crate) fn remove(
     let modseq = mailbox.next_modseq()?;
     let mut keeper = match leaving {
         Leaving::Kept => Some(Keeper::begin(tx, id, &mailbox)?),
-        Leaving::Gone => None,
+        Leaving::Gone | Leaving::Moved => None,
     };
+    let mut rows = message_row::all(&tx.tables, id, gone)?.into_iter();
     let mut bytes = 0u64;
     for number in flags::blocks_of(&tx.tables, id, gone)? {
         let mut block = flags::load(&tx.tables, id, number)?;
-        let going: Vec<u8> =
-            block.keys().copied().filter(|&s| gone.contains(flags::uid_at(number, s))).collect();
-        for slot in going {
-            let Some(marks) = block.remove(&slot) else { continue };
+        for (slot, marks) in block.take(|slot| gone.contains(flags::uid_at(number, slot))) {
             let uid = flags::uid_at(number, slot);
-            let message = take_row(tx, id, uid)?;
+            let row = rows.next().filter(|row| row.0 == uid);
+            let (_, message) = row.ok_or_else(|| message_row::missing(id, uid))?;
+            tx.remove(T::Message, &message_key(id, uid))?;
             match &mut keeper {
                 Some(keeper) => keeper.keep(tx, uid, &marks, message)?,
-                None => blob::unlink(tx, message.blob)?,
+                None if leaving == Leaving::Gone => blob::unlink(tx, message.blob)?,
+                None => {}
             }
             bytes = bytes.saturating_add(message.size);
             mailbox.exists = mailbox.exists.saturating_sub(1);
@@ -88,11 +90,4 @@ pub(crate) fn remove(
     row::put_changed(tx, id, &mailbox)?;
     usage::release(tx, mailbox.account, gone.len(), bytes)?;
     Ok(mailbox)
-}
-
-/// Takes one message's row away; its content's link is the caller's.
-fn take_row(tx: &mut Tx<'_, '_>, id: MailboxId, uid: Uid) -> Result<MessageRow, StoreError> {
-    let message = message_row::existing(&tx.tables, id, uid)?;
-    tx.remove(T::Message, &message_key(id, uid))?;
-    Ok(message)
 }

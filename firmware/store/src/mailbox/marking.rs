@@ -34,12 +34,13 @@ impl Marking {
             FlagOp::Add | FlagOp::Replace => keywords::bits(tx, id, &self.flags)?,
         };
         let keywords = Keywords::load(&tx.tables, id)?;
-        let mut outcome = FlagOutcome::default();
+        let before = mailbox.highest_modseq;
+        let mut outcome = FlagOutcome { before, modseq: before, ..FlagOutcome::default() };
         let mut changed = UidRanges::new();
         for number in blocks {
             let mut block = flags::load(&tx.tables, id, number)?;
-            let before = changed.len();
-            for (slot, marks) in &mut block {
+            let unchanged = changed.len();
+            for (slot, marks) in block.iter_mut() {
                 let uid = flags::uid_at(number, *slot);
                 if !self.uids.contains(uid) {
                     continue;
@@ -58,13 +59,14 @@ impl Marking {
                 let shown = keywords.flags(marks.system, marks.keywords);
                 outcome.rows.push((uid, shown, marks.modseq));
             }
-            if changed.len() != before {
+            if changed.len() != unchanged {
                 flags::store(tx, id, number, &block)?;
             }
         }
         if !changed.is_empty() {
             changes::log(tx, id, &mut mailbox, modseq, changes::Kind::Flags, &changed)?;
             row::put_changed(tx, id, &mailbox)?;
+            outcome.modseq = modseq;
         }
         Ok(outcome)
     }

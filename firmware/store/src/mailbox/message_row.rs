@@ -1,6 +1,6 @@
 //! The row of a message in a mailbox: what never changes about it.
 
-use base::{BlobId, MailboxId, Timestamp, Uid};
+use base::{BlobId, MailboxId, Timestamp, Uid, UidRanges};
 
 use crate::StoreError;
 use crate::codec::{In, Out, message_key};
@@ -46,14 +46,39 @@ impl MessageRow {
     }
 }
 
+/// A message that stands in a flag block and has no row.
+pub(crate) fn missing(mailbox: MailboxId, uid: Uid) -> StoreError {
+    StoreError::Damaged(format!("mailbox {mailbox}: UID {uid} has no row"))
+}
+
 /// The row of a message that stands in a flag block.
 pub(crate) fn existing(
     view: &impl View,
     mailbox: MailboxId,
     uid: Uid,
 ) -> Result<MessageRow, StoreError> {
-    let row = view
-        .get(T::Message, &message_key(mailbox, uid))?
-        .ok_or_else(|| StoreError::Damaged(format!("mailbox {mailbox}: UID {uid} has no row")))?;
+    let row =
+        view.get(T::Message, &message_key(mailbox, uid))?.ok_or_else(|| missing(mailbox, uid))?;
     MessageRow::decode(&row)
+}
+
+/// The rows of those of `uids` that exist, ascending: a walk for each range, not a search for each row.
+pub(crate) fn all(
+    view: &impl View,
+    mailbox: MailboxId,
+    uids: &UidRanges,
+) -> Result<Vec<(Uid, MessageRow)>, StoreError> {
+    let mut found = Vec::new();
+    for &(first, last) in uids.ranges() {
+        let from = message_key(mailbox, Uid(first));
+        // The key behind the last one; 9 bytes, so greater than it and smaller than the next.
+        let to = Out::default().bytes(&message_key(mailbox, Uid(last))).u8(0).0;
+        view.scan(T::Message, &from, &to, &mut |key, row| {
+            let mut key = In::plain(key, "message row");
+            key.u32()?;
+            found.push((Uid(key.u32()?), MessageRow::decode(row)?));
+            Ok(true)
+        })?;
+    }
+    Ok(found)
 }

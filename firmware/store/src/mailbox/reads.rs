@@ -1,6 +1,6 @@
 //! What sessions read of mailboxes.
 
-use base::{AccountId, MailboxId, Uid, UidRanges};
+use base::{AccountId, MailboxId, ModSeq, Uid, UidRanges};
 
 use super::keywords::Keywords;
 use super::message_row::MessageRow;
@@ -126,6 +126,28 @@ pub(crate) fn walk_texts(
             .get(&blob_key(row.blob))?
             .ok_or_else(|| StoreError::Damaged(format!("content {} has no texts", row.blob)))?;
         Ok(visit(row, TextsRef::decode(text)?))
+    })
+}
+
+/// Visits the flags of messages with `from <= uid <= to`, ascending: blocks only, no message rows.
+pub(crate) fn walk_flags(
+    view: &impl View,
+    id: MailboxId,
+    from: Uid,
+    to: Uid,
+    visit: &mut dyn FnMut(Uid, &Flags, ModSeq) -> bool,
+) -> Result<(), StoreError> {
+    existing(view, id)?;
+    let keywords = Keywords::load(view, id)?;
+    flags::scan(view, id, flags::place(from).0, flags::place(to).0, &mut |number, block| {
+        for (slot, marks) in block {
+            let uid = flags::uid_at(number, slot);
+            let shown = keywords.flags(marks.system, marks.keywords);
+            if (from..=to).contains(&uid) && !visit(uid, &shown, marks.modseq) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     })
 }
 

@@ -20,7 +20,7 @@ struct Ports {
 
 async fn ports(connections_max: u32) -> Ports {
     let mut budget = TierBudget::of(Tier::OneGb);
-    budget.connections_max = connections_max;
+    budget.connections_anonymous_max = connections_max;
     let office = Office::with(None, budget).await;
     let https = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
