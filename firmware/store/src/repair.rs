@@ -196,7 +196,7 @@ impl Repair<'_, '_, '_> {
         let mut block = flags::load(&self.tx.tables, id, number)?;
         match marks {
             Some(marks) => drop(block.insert(slot, marks)),
-            None => drop(block.remove(&slot)),
+            None => drop(block.take(|other| other == slot)),
         }
         flags::store(self.tx, id, number, &block)
     }
