@@ -142,6 +142,8 @@ pub(crate) fn prepare(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Send + Sync
         disk.remove(&tmp.join(name)).map_err(at(&tmp))?;
     }
     disk.sync_dir(dir).map_err(at(dir))?;
+    // A segment that the last run made may have a name that is not durable; the log goes on in it.
+    disk.sync_dir(&segments).map_err(at(&segments))?;
     // Each time, not only when the folder is new: the start that made it may have been killed before this.
     let parent =
         dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));

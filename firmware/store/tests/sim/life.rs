@@ -211,7 +211,7 @@ impl Lives<'_> {
     /// Contents that could not be read because the disk failed or is off.
     fn unreadable(&self, found: &Shown) -> bool {
         (self.disk.is_off() || self.disk.hits() > 0)
-            && found.values().any(|line| line.contains("Io {"))
+            && found.values().any(|line| line.contains("Io {") || line.contains("Index {"))
     }
 
     async fn life(&mut self) -> Result<(), String> {
@@ -282,6 +282,9 @@ impl Lives<'_> {
             if self.random.once_in(10) {
                 // The log before it needs no replay; how it ends shows in the next act.
                 drop(store.checkpoint().await);
+                if has_failed(store) {
+                    return Ok(self.end(store));
+                }
             }
             // A store that goes on after an error shows what it made of it.
             match self.resolve(store)? {
