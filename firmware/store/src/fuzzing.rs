@@ -8,7 +8,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::segment::{Header, LoggedDelivery, Place, RECORD_HEADER_BYTES, Segments};
+use crate::index::redo::{Change, Changes, patched};
+use crate::segment::{
+    Header, LogEnd, LoggedDelivery, Place, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, Scan,
+    Segments, one_group,
+};
 use crate::{Disk, DiskFile, READ_MAX};
 
 /// A segment file of any bytes, read as a record and at any place.
@@ -48,6 +52,42 @@ fn record(bytes: &[u8]) {
     if let Ok(delivery) = postcard::from_bytes::<LoggedDelivery>(tail) {
         let written = postcard::to_allocvec(&delivery).unwrap_or_default();
         assert_eq!(postcard::from_bytes(&written), Ok(delivery), "what was read is written so");
+    }
+}
+
+/// The log behind the index, in a segment with a good head: the first byte says how many of the others
+/// are the changes of a group that was really written; the rest stands behind it as it is.
+pub fn log(bytes: &[u8]) {
+    changes(bytes);
+    let Some((&count, rest)) = bytes.split_first() else { return };
+    let (written, behind) = rest.split_at(rest.len().min(usize::from(count) * 8));
+    let Ok(mut file) = one_group(written) else { return };
+    let whole = LogEnd { segment: 1, offset: file.len() as u64 };
+    file.extend_from_slice(behind);
+    let segments = Segments::new(Arc::new(OneFile(file)), &PathBuf::from("segments"));
+    let begin = LogEnd { segment: 1, offset: SEGMENT_HEADER_BYTES };
+    let Ok(mut scan) = Scan::new(&segments, begin, 0) else { return };
+    let found = scan.next().ok().flatten();
+    assert!(found.is_some(), "what was written is found");
+    if let Some(group) = found {
+        assert_eq!((group.changes.as_slice(), group.end), (written, whole), "and is the same");
+        scan.accept(&group);
+    }
+    while let Ok(Some(group)) = scan.next() {
+        scan.accept(&group);
+    }
+    let _what_is_behind = scan.tail();
+}
+
+/// The row writes of a group.
+fn changes(bytes: &[u8]) {
+    let mut changes = Changes::new(bytes);
+    while let Ok(Some(change)) = changes.next() {
+        if let Change::Patch { prefix, suffix, middle, .. } = change
+            && let Ok(row) = patched(bytes, prefix, suffix, middle)
+        {
+            assert_eq!(row.len(), prefix + suffix + middle.len(), "a patch keeps its lengths");
+        }
     }
 }
 
@@ -91,7 +131,7 @@ impl Disk for OneFile {
         Err(no())
     }
     fn list(&self, _: &Path) -> io::Result<Vec<String>> {
-        Ok(Vec::new())
+        Ok(vec!["00000001.seg".to_owned()])
     }
     fn make_dir(&self, _: &Path) -> io::Result<()> {
         Err(no())

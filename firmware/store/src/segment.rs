@@ -18,6 +18,15 @@ pub(crate) use reader::{PLACE_MAX, Place, Segments};
 pub(crate) use record::{Header, LoggedCopy, LoggedDelivery, RECORD_HEADER_BYTES, decode_delivery};
 pub(crate) use scan::{Group, Scan, Tail};
 
+/// A segment that holds the first group of a log, which has changes only. For `fuzzing`.
+pub(crate) fn one_group(changes: &[u8]) -> Result<Vec<u8>, crate::StoreError> {
+    let head = header::SegmentHeader::new(1, LogEnd::default())?;
+    let begin = LogEnd { segment: 1, offset: SEGMENT_HEADER_BYTES };
+    let none = (0, &changes::Tie::default());
+    let record = changes::Packer::new()?.encode((1, begin), none, &head.salt, changes)?;
+    Ok([head.encode(), record].concat())
+}
+
 use std::path::{Path, PathBuf};
 
 use crate::Disk;

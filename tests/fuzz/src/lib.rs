@@ -35,10 +35,11 @@ const fn target(name: &'static str, run: fn(&[u8]), len_max: usize) -> Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     target("imap_command", access::fuzzing::imap_command, 2_000),
     target("pop3_command", access::fuzzing::pop3_command, 300),
     target("segment", store::fuzzing::segment, 2_000),
+    target("log", store::fuzzing::log, 2_000),
     target("mime", grammars::mime, 4_000),
     target("lines", grammars::lines, 500),
     target("address", grammars::address, 500),
