@@ -111,7 +111,7 @@ pub enum Command {
     },
     /// AUTH of RFC 4954.
     Auth {
-        /// `None`: one that we do not know.
+        /// In upper case; whether it is known is for who answers.
         mechanism: String,
         /// The initial response, still in base64; `=` is an empty one.
         initial: Option<String>,
@@ -495,7 +495,7 @@ mod tests {
                 "auth plain =",
                 Command::Auth { mechanism: "PLAIN".into(), initial: Some("=".into()) },
             ),
-            ("AUTH GSSAPI", Command::Auth { mechanism: None, initial: None }),
+            ("auth gssapi", Command::Auth { mechanism: "GSSAPI".into(), initial: None }),
             ("ETRN x", Command::NotImplemented),
         ] {
             assert_eq!(parse(line), Ok(command), "{line}");
