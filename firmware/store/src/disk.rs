@@ -101,8 +101,8 @@ pub trait DiskFile: Debug + Send + Sync {
 
 /// Free space below which deliveries are refused, whatever the size of the disk.
 const RESERVE_BYTES_MIN: u64 = 64 * 1024 * 1024;
-/// How long a look at the free space holds.
-const SPACE_FOR: Duration = Duration::from_secs(1);
+/// How long a look at the free space holds: too short for a fast disk to fill the reserve meanwhile.
+const SPACE_FOR: Duration = Duration::from_millis(50);
 
 const INDEX_NAME: &str = "index.redb";
 
@@ -210,7 +210,8 @@ impl Space {
             .map_err(|source| StoreError::Io { doing: "asking for the free space", source })
     }
 
-    /// Under the low-water mark: 64 MB or 2 % of the disk, whichever is more. An answer holds a second.
+    /// Under the low-water mark: 64 MB or 2 % of the disk, whichever is more. An answer holds
+    /// [`SPACE_FOR`].
     pub(crate) fn is_low(&self) -> bool {
         let mut last = match self.last.lock() {
             Ok(last) => last,

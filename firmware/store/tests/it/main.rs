@@ -8,6 +8,7 @@ mod damage;
 mod directory;
 mod export;
 mod fixture;
+mod full;
 mod load;
 mod log;
 mod mail;

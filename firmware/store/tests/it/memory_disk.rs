@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use store::{Disk, DiskFile};
@@ -17,7 +17,12 @@ pub(crate) struct MemoryDisk {
     pub(crate) fail_sync: Arc<AtomicBool>,
     /// Writes of segments fail half-way, once.
     pub(crate) fail_write: Arc<AtomicBool>,
+    /// Bytes that segments may have in all; 0: any.
+    pub(crate) capacity: AtomicU64,
 }
+
+/// What a disk without a capacity has.
+const WIDE: u64 = 1 << 40;
 
 #[derive(Debug)]
 struct MemoryFile {
@@ -93,7 +98,15 @@ impl Disk for MemoryDisk {
     }
 
     fn space(&self, _: &Path) -> io::Result<(u64, u64)> {
-        Ok((1 << 40, 1 << 40))
+        let total = match self.capacity.load(Ordering::Relaxed) {
+            0 => return Ok((WIDE, WIDE)),
+            capacity => capacity,
+        };
+        let files = self.files.lock().unwrap();
+        let segments =
+            files.iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "seg"));
+        let used: u64 = segments.map(|(_, bytes)| bytes.lock().unwrap().len() as u64).sum();
+        Ok((total.saturating_sub(used), total))
     }
 
     fn lock(&self, _: &Path) -> io::Result<Box<dyn Send + Sync>> {
