@@ -1,6 +1,6 @@
 //! The work of an IMAP and LMTP server, side by side: the same messages, the same client, the same turns.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use testkit::Client;
@@ -35,6 +35,12 @@ fn timed<T>(server: &dyn Server, work: impl FnOnce() -> Result<T>) -> Result<(T,
     let wall = begun.elapsed();
     Ok((value, Took { wall, cpu: server.cpu()?.saturating_sub(cpu) }))
 }
+
+const SCAN: &str = "SEARCH TEXT, the first";
+const AGAIN: &str = "SEARCH TEXT, again";
+/// A server that has used less than a fiftieth of a core for so long is quiet.
+const QUIET_FOR: Duration = Duration::from_secs(1);
+const QUIET_LOOKS_MAX: u32 = 120;
 
 /// A command's time. Its untagged answers are counted, so that a server cannot save by saying nothing.
 fn command(server: &dyn Server, client: &mut Client, text: &str, answers: usize) -> Result<Took> {
@@ -193,8 +199,26 @@ fn work(server: &dyn Server, messages: usize, deliveries: usize, runs: usize) ->
     note("MOVE 1:*", moving);
     note("EXPUNGE", expunging);
     let search = format!("SEARCH TEXT {}", corpus::RARE_WORD);
-    note("SEARCH TEXT", repeated(server, &mut client, ("", &search), 1, runs.min(3))?);
+    // The first search of a mailbox has no index: it reads all texts.
+    note(SCAN, command(server, &mut client, &search, 1)?);
+    wait_until_quiet(server)?;
+    note(AGAIN, repeated(server, &mut client, ("", &search), 1, runs)?);
     Ok(done)
+}
+
+/// Waits until a server has done what it does behind its answers (an index), so that it is not counted to
+/// the next command.
+fn wait_until_quiet(server: &dyn Server) -> Result<()> {
+    let mut last = server.cpu()?;
+    for _ in 0..QUIET_LOOKS_MAX {
+        std::thread::sleep(QUIET_FOR);
+        let now = server.cpu()?;
+        if now.saturating_sub(last) < QUIET_FOR / 50 {
+            return Ok(());
+        }
+        last = now;
+    }
+    bail!("{} is never quiet", server.name())
 }
 
 /// Cyrus is known for its ENVELOPE.
@@ -230,7 +254,8 @@ fn goal(what: &str) -> &'static str {
         "LMTP, 16 clients, 4 recipients" => "wall 0.20x",
         "STORE 1:* +FLAGS (\\Seen)" => "1.00x",
         "COPY 1:*" | "MOVE 1:*" | "EXPUNGE" => "0.33x",
-        "SEARCH TEXT" => "0.20x, 0.01x indexed",
+        SCAN => "0.20x",
+        AGAIN => "0.01x",
         _ => "",
     }
 }
