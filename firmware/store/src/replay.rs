@@ -27,8 +27,11 @@ pub(crate) struct Replayed {
 
 /// Replays the log behind what the index knows.
 pub(crate) fn run(database: &Database, segments: &Segments) -> Result<Replayed, StoreError> {
-    let (end, mut group) = meta::log_end(&Snapshot::of(database)?)?;
-    let mut scan = Scan::new(segments, end, group)?;
+    let (begin, mut group) = meta::log_end(&Snapshot::of(database)?)?;
+    // The index must not know what the log may still lose; and a commit that is not durable becomes so when
+    // the database is closed, also after an error.
+    segments.harden(begin)?;
+    let mut scan = Scan::new(segments, begin, group)?;
     let mut replayed = 0u64;
     let mut fits = true;
     while let Some(found) = scan.next()? {

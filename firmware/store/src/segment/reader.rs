@@ -9,7 +9,7 @@ use base::BlobHash;
 use zstd::bulk::Decompressor;
 
 use super::record::{LoggedDelivery, decode_delivery};
-use super::{FRAME_BYTES, Header, RECORD_HEADER_BYTES, path_of};
+use super::{FRAME_BYTES, Header, LogEnd, RECORD_HEADER_BYTES, path_of};
 use crate::codec::In;
 use crate::{Disk, DiskFile, StoreError};
 
@@ -195,6 +195,30 @@ impl Segments {
             read_at(&*file, &mut piece[..count], at)?;
             take(&piece[..count])?;
             at += count as u64;
+        }
+        Ok(())
+    }
+
+    /// Makes what stands in the log behind `from` durable, by writing it again. After a kill, or a sync that
+    /// failed, the kernel still shows bytes that are not on the disk, and may hold them for written: a sync
+    /// alone would then not write them.
+    pub(crate) fn harden(&self, from: LogEnd) -> Result<(), StoreError> {
+        let doing = "making the log durable";
+        for number in self.numbers()?.into_iter().filter(|&number| number >= from.segment) {
+            let file = self.file(number)?;
+            let len = file.len().map_err(StoreError::io(doing))?;
+            let mut at = if number == from.segment { from.offset } else { 0 };
+            if at >= len {
+                continue;
+            }
+            let mut piece = vec![0; FRAME_BYTES];
+            while at < len {
+                let count = usize::try_from(len - at).unwrap_or(FRAME_BYTES).min(FRAME_BYTES);
+                read_at(&*file, &mut piece[..count], at)?;
+                file.write_at(&piece[..count], at).map_err(StoreError::io(doing))?;
+                at += count as u64;
+            }
+            file.sync_data().map_err(StoreError::io(doing))?;
         }
         Ok(())
     }

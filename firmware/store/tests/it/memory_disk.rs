@@ -19,6 +19,16 @@ pub(crate) struct MemoryDisk {
     pub(crate) fail_write: Arc<AtomicBool>,
     /// Bytes that segments may have in all; 0: any.
     pub(crate) capacity: AtomicU64,
+    /// Writes to segments and syncs, in their order.
+    pub(crate) journal: Arc<Mutex<Vec<Call>>>,
+}
+
+/// What was done to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    SegmentWrite,
+    SegmentSync,
+    OtherSync,
 }
 
 /// What a disk without a capacity has.
@@ -29,6 +39,8 @@ struct MemoryFile {
     bytes: Bytes,
     fail_sync: Option<Arc<AtomicBool>>,
     fail_write: Option<Arc<AtomicBool>>,
+    is_segment: bool,
+    journal: Arc<Mutex<Vec<Call>>>,
 }
 
 impl MemoryDisk {
@@ -69,7 +81,8 @@ impl Disk for MemoryDisk {
         let bytes = Arc::clone(files.entry(path.to_path_buf()).or_default());
         let fault = |fault: &Arc<AtomicBool>| is_segment.then(|| Arc::clone(fault));
         let (fail_sync, fail_write) = (fault(&self.fail_sync), fault(&self.fail_write));
-        Ok(Arc::new(MemoryFile { bytes, fail_sync, fail_write }))
+        let journal = Arc::clone(&self.journal);
+        Ok(Arc::new(MemoryFile { bytes, fail_sync, fail_write, is_segment, journal }))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -136,6 +149,9 @@ impl DiskFile for MemoryFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if self.is_segment {
+            self.journal.lock().unwrap().push(Call::SegmentWrite);
+        }
         let fails = strikes(self.fail_write.as_ref());
         let bytes = if fails { &bytes[..bytes.len() / 2] } else { bytes };
         let mut file = self.bytes.lock().unwrap();
@@ -153,6 +169,8 @@ impl DiskFile for MemoryFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        let call = if self.is_segment { Call::SegmentSync } else { Call::OtherSync };
+        self.journal.lock().unwrap().push(call);
         if strikes(self.fail_sync.as_ref()) { Err(io::ErrorKind::Other.into()) } else { Ok(()) }
     }
 }

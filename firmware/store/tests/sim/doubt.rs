@@ -71,6 +71,13 @@ impl Doubt {
         self.acts.iter().any(|(_, end)| matches!(end, End::Unknown(_)))
     }
 
+    /// Queue ids that acts of unknown outcome may have taken.
+    fn queue_ids(&self) -> u64 {
+        let takes_one = |act: &Act| matches!(act, Act::Deliver(new) if !new.remote.is_empty());
+        let unknown = self.acts.iter().filter(|(_, end)| matches!(end, End::Unknown(_)));
+        unknown.filter(|(act, _)| takes_one(act)).count() as u64
+    }
+
     /// Runs of neighbours whose outcome is unknown; a refusal between two does not part them.
     fn runs(&self) -> Vec<usize> {
         let mut runs = Vec::new();
@@ -110,6 +117,9 @@ impl Doubt {
                     if in_run > 0 {
                         (run, in_run) = (run + 1, 0);
                     }
+                    if matches!(act, Act::Deliver(_)) {
+                        model.learn_queue_id(told);
+                    }
                     let expected = model.apply(act, self.now);
                     // A step of the clean-up of segments is work, too; it changes nothing that shows.
                     let is_clean_up = matches!(act, Act::KeepHouse) && told == "true";
@@ -147,7 +157,8 @@ impl Doubt {
         let mut wrong = Vec::new();
         loop {
             match self.state(&done) {
-                Ok(model) => {
+                Ok(mut model) => {
+                    model.queue_ids_in_doubt += self.queue_ids();
                     let shown = model.shown(contents);
                     if shown == *found {
                         return Ok(model);

@@ -104,6 +104,9 @@ pub(crate) struct Model {
     next_account: u32,
     next_mailbox: u32,
     next_queue: u64,
+    /// Queue ids that acts of unknown outcome may have taken: one that came and went again shows nothing
+    /// but the next id.
+    pub(crate) queue_ids_in_doubt: u64,
     next_expunged: u64,
 }
 
@@ -121,6 +124,7 @@ impl Model {
             next_account: 1,
             next_mailbox: 1,
             next_queue: 1,
+            queue_ids_in_doubt: 0,
             next_expunged: 1,
         }
     }

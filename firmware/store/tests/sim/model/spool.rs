@@ -4,6 +4,17 @@ use super::{Answer, Entry, Model, Recipient, refuse};
 use crate::act::{Delivery, Settled};
 
 impl Model {
+    /// A delivery was told this queue id, which acts of unknown outcome may have put off.
+    pub(crate) fn learn_queue_id(&mut self, told: &str) {
+        let id = told.rsplit_once("Some(").and_then(|(_, id)| id.strip_suffix(')')?.parse().ok());
+        if let Some(ahead) = id.and_then(|id: u64| id.checked_sub(self.next_queue))
+            && ahead <= self.queue_ids_in_doubt
+        {
+            self.next_queue += ahead;
+            self.queue_ids_in_doubt -= ahead;
+        }
+    }
+
     pub(super) fn enqueue(&mut self, delivery: &Delivery, now: i64) -> Option<u64> {
         if delivery.remote.is_empty() {
             return None;
