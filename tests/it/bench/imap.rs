@@ -208,6 +208,10 @@ fn work(server: &dyn Server, messages: usize, deliveries: usize, runs: usize) ->
 
 /// Waits until a server has done what it does behind its answers (an index), so that it is not counted to
 /// the next command.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a measurement looks again after a while; no runtime here"
+)]
 fn wait_until_quiet(server: &dyn Server) -> Result<()> {
     let mut last = server.cpu()?;
     for _ in 0..QUIET_LOOKS_MAX {
