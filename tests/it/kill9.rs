@@ -231,7 +231,6 @@ fn run(seed: u64, rounds: u64) -> Result<()> {
         let more = 40 + usize::try_from(dice.roll(240))?;
         let target = ledger.acts() + more;
         round(&mut daemon, &mut hands, n, target, &ledger).with_context(|| format!("round {n}"))?;
-        ensure!(ledger.reads.swap(0, Ordering::Relaxed) > 0, "nobody could read in round {n}");
         check(&data).with_context(|| format!("check after round {n}"))?;
         println!("round {n}: {} acknowledged so far", ledger.acts());
     }
@@ -242,6 +241,8 @@ fn run(seed: u64, rounds: u64) -> Result<()> {
     }
     daemon.stop()?;
     check(&data)?;
+    // Not in each round: on a busy machine a round may end before a reader is through.
+    ensure!(ledger.reads.load(Ordering::Relaxed) > 0, "nobody could read in {rounds} rounds");
     println!(
         "{rounds} rounds: {} acts acknowledged, {} of them deliveries with {stored} copies; 0 lost, 0 twice",
         ledger.acts(),
