@@ -9,7 +9,7 @@ use base::{BlobHash, BlobId};
 use crate::StoreError;
 use crate::codec::{In, Out, blob_key};
 use crate::index::{T, Tables, View};
-use crate::segment::{LoggedDelivery, PLACE_MAX, Place};
+use crate::segment::{LoggedDelivery, Place};
 use crate::segment_row;
 use crate::staging::StagedInner;
 use crate::writer::Tx;
@@ -28,17 +28,7 @@ pub(crate) struct Blob {
 impl Blob {
     pub(crate) fn decode(row: &[u8]) -> Result<Self, StoreError> {
         let mut row = In::of_version(VERSION, row, "content row")?;
-        let place = Place {
-            segment: row.u32()?,
-            offset: row.u64()?,
-            table_at: row.u32()?,
-            data_len: row.u64()?,
-            size: row.u64()?,
-        };
-        // A damaged row must not ask for memory or overflow a sum.
-        if place.offset.max(place.data_len).max(place.size) >= PLACE_MAX {
-            return Err(StoreError::Damaged("content row with an impossible place".to_owned()));
-        }
+        let place = Place::decode(&mut row)?;
         Ok(Self { place, links: row.u64()?, hash: BlobHash(row.take()?) })
     }
 

@@ -17,7 +17,7 @@ use crate::directory::account::{self, AccountRow};
 use crate::index::{self, T, Tables, View};
 use crate::mailbox::message_row::MessageRow;
 use crate::recovery::accounts;
-use crate::segment::{LogEnd, PLACE_MAX, Place, Segments};
+use crate::segment::{LogEnd, Place, Segments};
 use crate::segment_row::{self, SegmentRow};
 use crate::spool::{Envelope, QueueRecipient};
 use crate::{DiskFile, QueueEntry, StoreError, meta, queue};
@@ -80,16 +80,7 @@ pub(crate) fn run(database: &Database, segments: &Segments) -> Result<(), StoreE
 
 fn old_place(row: &[u8]) -> Result<(Place, u64), StoreError> {
     let mut row = In::versioned(row, "content row")?;
-    let place = Place {
-        segment: row.u32()?,
-        offset: row.u64()?,
-        table_at: row.u32()?,
-        data_len: row.u64()?,
-        size: row.u64()?,
-    };
-    if place.offset.max(place.data_len).max(place.size) >= PLACE_MAX {
-        return Err(StoreError::Damaged("content row with an impossible place".to_owned()));
-    }
+    let place = Place::decode(&mut row)?;
     Ok((place, row.u64()?))
 }
 

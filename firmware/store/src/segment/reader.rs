@@ -45,6 +45,20 @@ impl Place {
     pub(crate) fn record_len(&self) -> u64 {
         self.end() - self.offset
     }
+    /// As it stands in a row of the index. A damaged row must not ask for memory or overflow a sum.
+    pub(crate) fn decode(row: &mut In<'_>) -> Result<Self, StoreError> {
+        let place = Self {
+            segment: row.u32()?,
+            offset: row.u64()?,
+            table_at: row.u32()?,
+            data_len: row.u64()?,
+            size: row.u64()?,
+        };
+        if place.offset.max(place.data_len).max(place.size) >= PLACE_MAX {
+            return Err(StoreError::Damaged("content row with an impossible place".to_owned()));
+        }
+        Ok(place)
+    }
     /// Where the record ends.
     pub(crate) fn end(&self) -> u64 {
         self.offset + u64::from(self.table_at) + 4 * self.frames() + self.data_len
