@@ -13,7 +13,7 @@ use smoltcp::socket::{tcp, udp};
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr};
 
 use super::stream::Stream;
-use super::switch::{Mac, Switch};
+use super::switch::{Fabric, Mac, Switch};
 use super::{PREFIX, ROUTER};
 use crate::client::{Connector, PATIENCE, Wire};
 
@@ -75,6 +75,8 @@ pub(super) struct Stack {
     interface: Interface,
     pub(super) sockets: SocketSet<'static>,
     card: Card,
+    mac: Mac,
+    fabric: Arc<Fabric>,
     /// Connections that nobody holds any more and that are still saying goodbye.
     leaving: Vec<SocketHandle>,
     next_port: u16,
@@ -93,8 +95,8 @@ impl Stack {
         smoltcp::time::Instant::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
     }
 
-    /// Works off what has come; the frames to send.
-    pub(super) fn poll(&mut self) -> Vec<Vec<u8>> {
+    /// Works off what has come, and sends into the fabric what there is to send.
+    fn poll(&mut self) {
         let now = self.now();
         while self.interface.poll(now, &mut self.card, &mut self.sockets)
             == PollResult::SocketStateChanged
@@ -108,7 +110,7 @@ impl Stack {
             }
             is_open
         });
-        std::mem::take(&mut self.card.sent)
+        self.fabric.send(Some(self.mac), self.card.sent.drain(..));
     }
 
     pub(super) fn leave(&mut self, handle: SocketHandle) {
@@ -149,30 +151,28 @@ impl Port {
         (stack, Instant::now() < until)
     }
 
-    /// A frame comes in; the frames that answer it go out.
-    pub(super) fn receive(&self, frame: Vec<u8>) -> Vec<Vec<u8>> {
+    /// A frame comes in; what answers it goes into the fabric.
+    pub(super) fn receive(&self, frame: Vec<u8>) {
         let mut stack = self.lock();
         if stack.card.received.len() >= QUEUE_MAX {
-            return Vec::new();
+            return;
         }
         stack.card.received.push_back(frame);
-        let sent = stack.poll();
+        stack.poll();
         drop(stack);
         self.changed.notify_all();
-        sent
     }
 
-    pub(super) fn poll_if_due(&self) -> Vec<Vec<u8>> {
+    pub(super) fn poll_if_due(&self) {
         let mut stack = self.lock();
         let now = stack.now();
         let Stack { interface, sockets, .. } = &mut *stack;
         if interface.poll_at(now, sockets).is_none_or(|at| at > now) {
-            return Vec::new();
+            return;
         }
-        let sent = stack.poll();
+        stack.poll();
         drop(stack);
         self.changed.notify_all();
-        sent
     }
 }
 
@@ -181,7 +181,6 @@ impl Port {
 pub struct Station {
     pub(super) port: Arc<Port>,
     pub(super) switch: Arc<Switch>,
-    pub(super) mac: Mac,
     ip: Ipv4Addr,
 }
 
@@ -209,13 +208,15 @@ impl Station {
             interface,
             sockets: SocketSet::new(Vec::new()),
             card,
+            mac,
+            fabric: Arc::clone(&switch.fabric),
             leaving: Vec::new(),
             next_port: EPHEMERAL.start,
             started: switch.started,
         };
         let port = Arc::new(Port { stack: Mutex::new(stack), changed: Condvar::new() });
         switch.plug(mac, &port);
-        Self { port, switch: Arc::clone(switch), mac, ip }
+        Self { port, switch: Arc::clone(switch), ip }
     }
 
     /// Its address.
@@ -226,9 +227,9 @@ impl Station {
 
     /// Sends what the stack wants to send.
     pub(super) fn flush(&self, mut stack: MutexGuard<'_, Stack>) {
-        let frames = stack.poll();
+        stack.poll();
         drop(stack);
-        self.switch.forward(self.mac, frames);
+        self.switch.forward();
     }
 
     /// Connects to `to`.

@@ -3,7 +3,7 @@
 //! A frame goes to the port whose address it bears, or to all. Frames between switch and QEMU have a
 //! length of four bytes before them, big-endian, as QEMU's stream netdev wants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -23,10 +23,38 @@ const TICK: Duration = Duration::from_millis(5);
 
 pub(super) type Mac = [u8; 6];
 
+/// The frames on their way, in the order in which they were sent. A frame that overtook another one could
+/// tell a sender of a window that has long been opened again.
+#[derive(Debug, Default)]
+pub(super) struct Fabric {
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Who sent it (`None`: the box), and the frame.
+    frames: VecDeque<(Option<Mac>, Vec<u8>)>,
+    /// Whether somebody is forwarding; he also takes what others add.
+    is_forwarding: bool,
+}
+
+impl Fabric {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes frames of one sender. A station calls this while it holds its stack, so that they lie here in
+    /// the order in which the stack made them.
+    pub(super) fn send(&self, from: Option<Mac>, frames: impl IntoIterator<Item = Vec<u8>>) {
+        self.lock().frames.extend(frames.into_iter().map(|frame| (from, frame)));
+    }
+}
+
 /// The switch.
 #[derive(Debug)]
 pub(super) struct Switch {
     ports: Mutex<BTreeMap<Mac, Weak<Port>>>,
+    pub(super) fabric: Arc<Fabric>,
     to_box: SyncSender<Vec<u8>>,
     is_closed: AtomicBool,
     /// Of the stations' clocks.
@@ -40,6 +68,7 @@ impl Switch {
         let (to_box, frames) = sync_channel(QUEUE_MAX);
         let switch = Arc::new(Self {
             ports: Mutex::new(BTreeMap::new()),
+            fabric: Arc::default(),
             to_box,
             is_closed: AtomicBool::new(false),
             started: Instant::now(),
@@ -74,49 +103,52 @@ impl Switch {
         self.ports().insert(mac, Arc::downgrade(port));
     }
 
-    /// Forwards frames from the station `from`, and what other stations say to them, until all is
-    /// said. No port is locked while another one is.
-    pub(super) fn forward(&self, from: Mac, frames: Vec<Vec<u8>>) {
-        let mut waiting: Vec<(Mac, Vec<u8>)> = frames.into_iter().map(|f| (from, f)).collect();
-        while let Some((from, frame)) = waiting.pop() {
-            let answers = self.deliver(&frame, Some(from));
-            waiting.extend(answers);
+    /// Forwards what waits, and what stations answer to it, until all is said or another one is at it. The
+    /// caller holds no stack.
+    pub(super) fn forward(&self) {
+        let mut waiting = self.fabric.lock();
+        if waiting.is_forwarding {
+            return;
         }
+        waiting.is_forwarding = true;
+        while let Some((from, frame)) = waiting.frames.pop_front() {
+            drop(waiting);
+            self.deliver(frame, from);
+            waiting = self.fabric.lock();
+        }
+        waiting.is_forwarding = false;
     }
 
     /// Gives a frame to the stations it is for, and to the box where a station sent it.
-    fn deliver(&self, frame: &[u8], from: Option<Mac>) -> Vec<(Mac, Vec<u8>)> {
-        let Some(to) = frame.get(..6).and_then(|mac| Mac::try_from(mac).ok()) else {
-            return Vec::new();
-        };
+    fn deliver(&self, frame: Vec<u8>, from: Option<Mac>) {
+        let Some(to) = frame.get(..6).and_then(|mac| Mac::try_from(mac).ok()) else { return };
         let is_group = to[0] & 1 == 1;
-        let targets: Vec<(Mac, Arc<Port>)> = {
+        let targets: Vec<Arc<Port>> = {
             let ports = self.ports();
             let all = ports.iter().filter(|(mac, _)| Some(**mac) != from);
             all.filter(|(mac, _)| is_group || **mac == to)
-                .filter_map(|(mac, port)| Some((*mac, port.upgrade()?)))
+                .filter_map(|(_, port)| port.upgrade())
                 .collect()
         };
+        for port in &targets {
+            port.receive(frame.clone());
+        }
         if from.is_some() && (is_group || targets.is_empty()) {
             // A full queue loses frames, as a switch does.
-            self.to_box.try_send(frame.to_vec()).ok();
+            self.to_box.try_send(frame).ok();
         }
-        let answers = targets.iter().flat_map(|(mac, port)| {
-            port.receive(frame.to_vec()).into_iter().map(|answer| (*mac, answer))
-        });
-        answers.collect()
     }
 
     fn tick(&self) {
-        let ports: Vec<(Mac, Arc<Port>)> = {
+        let ports: Vec<Arc<Port>> = {
             let mut ports = self.ports();
             ports.retain(|_, port| port.strong_count() > 0);
-            ports.iter().filter_map(|(mac, port)| Some((*mac, port.upgrade()?))).collect()
+            ports.values().filter_map(Weak::upgrade).collect()
         };
-        for (mac, port) in ports {
-            let frames = port.poll_if_due();
-            self.forward(mac, frames);
+        for port in ports {
+            port.poll_if_due();
         }
+        self.forward();
     }
 }
 
@@ -130,10 +162,8 @@ fn accept(listener: &UnixListener, switch: &Weak<Switch>, plugged: &Mutex<Option
             let Some(switch) = switch.upgrade().filter(|switch| !switch.is_closed()) else {
                 return;
             };
-            let answers = switch.deliver(&frame, None);
-            for (mac, answer) in answers {
-                switch.forward(mac, vec![answer]);
-            }
+            switch.fabric.send(None, [frame]);
+            switch.forward();
         }
     }
 }
