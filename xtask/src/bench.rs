@@ -25,10 +25,10 @@ pub(crate) struct Options {
     /// Messages in the mailbox (imap, limit)
     #[arg(long)]
     messages: Option<u32>,
-    /// Deliveries (imap)
+    /// Deliveries (imap, delivery)
     #[arg(long)]
     deliveries: Option<u32>,
-    /// Runs of which the median counts (imap)
+    /// Runs of which the median counts (imap, delivery)
     #[arg(long)]
     runs: Option<u32>,
 }
@@ -54,6 +54,9 @@ const CYRUS: &[&str] = &[
     "sasl2-bin",
 ];
 
+/// Postfix, unpacked as well: its package would start one on port 25.
+const POSTFIX: &[&str] = &["postfix", "libnsl2", "libdb5.3"];
+
 pub(crate) fn bench(place: &Place, options: &Options) -> Result<()> {
     let names = names(place)?;
     let Some(name) = &options.name else {
@@ -73,12 +76,17 @@ pub(crate) fn bench(place: &Place, options: &Options) -> Result<()> {
         None => daemon::daemon_binary(place)?,
     };
     say::note(&format!("the daemon: {}", daemon.display()));
-    let cyrus = if name == "imap" { unpacked_cyrus(place) } else { None };
+    let peer = match name.as_str() {
+        "imap" => Some(("POSTROOM_BENCH_CYRUS", CYRUS)),
+        "delivery" => Some(("POSTROOM_BENCH_POSTFIX", POSTFIX)),
+        _ => None,
+    };
+    let peer = peer.and_then(|(variable, names)| Some((variable, unpacked(place, names)?)));
     say::step(&format!("measuring {name}"));
     let status = tests_command(place)
         .env("POSTROOM_BIN", daemon)
         .envs(options.numbers())
-        .envs(cyrus.map(|roots| ("POSTROOM_BENCH_CYRUS", roots)))
+        .envs(peer)
         .args(["--release", "--", "--ignored", "--exact", "--nocapture", "--test-threads=1"])
         .arg(format!("bench::{name}"))
         .status()?;
@@ -104,9 +112,9 @@ impl Options {
     }
 }
 
-/// Where Cyrus is unpacked; without it the bench goes on, and says so.
-fn unpacked_cyrus(place: &Place) -> Option<String> {
-    let names: Vec<String> = CYRUS.iter().map(|name| (*name).to_owned()).collect();
+/// Where a peer's packages are unpacked; without it the bench goes on, and says so.
+fn unpacked(place: &Place, names: &[&str]) -> Option<String> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let fetched = place.lock_cache().and_then(|_lock| Apt::open(place)?.fetch(&names));
     match fetched {
         Ok(packages) => {
@@ -115,7 +123,7 @@ fn unpacked_cyrus(place: &Place) -> Option<String> {
             Some(roots.join(":"))
         }
         Err(error) => {
-            say::note(&format!("without Cyrus: {error:#}"));
+            say::note(&format!("without {}: {error:#}", names.join(" ")));
             None
         }
     }

@@ -81,7 +81,7 @@ impl Cyrus {
             .context("cannot start Cyrus")?;
         let mut running = Running::new(child, &dir);
         let at = Loopback { address: address.into(), port_offset: PORT_OFFSET };
-        running.wait_for(at, &log)?;
+        running.wait_for(at, 143, &log)?;
         Ok(Some(Self { running, at }))
     }
 }

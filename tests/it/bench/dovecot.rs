@@ -76,7 +76,7 @@ impl Dovecot {
             .context("cannot start Dovecot")?;
         let mut running = Running::new(child, &dir);
         let at = Loopback { address: address.into(), port_offset: PORT_OFFSET };
-        running.wait_for(at, &dir.join("log"))?;
+        running.wait_for(at, 143, &dir.join("log"))?;
         Ok(Self { running, at, idle })
     }
 }

@@ -6,6 +6,8 @@
 mod corpus;
 mod crowd;
 mod cyrus;
+#[path = "delivery.rs"]
+mod deliveries;
 mod dovecot;
 mod figures;
 #[path = "idle.rs"]
@@ -14,6 +16,7 @@ mod idle_connections;
 mod imap_work;
 #[path = "limit.rs"]
 mod limited_memory;
+mod postfix;
 mod processes;
 mod server;
 #[path = "start.rs"]
@@ -45,6 +48,13 @@ fn idle() {
 fn imap() {
     raise_file_limit();
     imap_work::run().unwrap();
+}
+
+#[test]
+#[ignore = "a bench: cargo xtask bench delivery"]
+fn delivery() {
+    raise_file_limit();
+    deliveries::run().unwrap();
 }
 
 #[test]

@@ -108,11 +108,11 @@ impl Running {
         self.child.id()
     }
 
-    /// Waits until `at` answers on its IMAP port.
-    pub(super) fn wait_for(&mut self, at: Loopback, log: &Path) -> Result<()> {
+    /// Waits until `at` greets on a port.
+    pub(super) fn wait_for(&mut self, at: Loopback, port: u16, log: &Path) -> Result<()> {
         let by = Instant::now() + Duration::from_secs(60);
         loop {
-            if let Ok(mut client) = Client::connect(&at, 143)
+            if let Ok(mut client) = Client::connect(&at, port)
                 && matches!(client.read_line(), Ok(Some(_)))
             {
                 return Ok(());
