@@ -23,7 +23,7 @@ const TEXT_MAX: usize = 8 * 1024;
 /// Messages of one command: each may hold an open file until all are there.
 const MESSAGES_MAX: usize = 100;
 /// How many of the largest message a command may bring in all.
-const COMMAND_FACTOR: u64 = 10;
+pub(super) const COMMAND_FACTOR: u64 = 10;
 /// Packed bytes that the messages of a command may hold in memory; what comes then goes to files.
 const MEMORY_MAX: u64 = 1024 * 1024;
 

@@ -12,7 +12,7 @@ use super::objectid::email_id;
 use super::parse::{Bad, Fetch, FetchItem, Numbers, SequenceSet};
 use super::preview;
 use super::quick::{self, Quick};
-use super::reply::{Answer, Fail, Outcome, ok};
+use super::reply::{Answer, CORRUPTION, Fail, Outcome, ok};
 use super::section::{self, Content, piece_len};
 use super::session::Session;
 use super::view::Sequence;
@@ -56,6 +56,9 @@ impl Plan {
 #[derive(Default)]
 struct Count {
     sent: u64,
+    /// What was written is not there any more.
+    damaged: u64,
+    /// The disk did not give it now.
     unreadable: u64,
     /// Parts that nobody can decode.
     unknown_encoding: u64,
@@ -111,8 +114,13 @@ impl Session {
                 tokio::task::yield_now().await;
             }
         }
+        if count.damaged > 0 {
+            return Ok(Answer::No(CORRUPTION.into()));
+        }
         if count.unreadable > 0 {
-            return Ok(Answer::No("[SERVERBUG] Some messages could not be read".into()));
+            return Ok(Answer::No(
+                "[UNAVAILABLE] Some messages could not be read, try again later".into(),
+            ));
         }
         if count.unknown_encoding > 0 {
             return Ok(Answer::No("[UNKNOWN-CTE] A part has an unknown encoding".into()));
@@ -160,6 +168,7 @@ impl Session {
             let shows_flags = newly_seen.contains(row.uid);
             match Box::pin(self.fetch_row(seq, row, plan, shows_flags)).await? {
                 Fetched::Sent => count.sent += 1,
+                Fetched::Damaged => count.damaged += 1,
                 Fetched::Unreadable => count.unreadable += 1,
                 Fetched::UnknownEncoding => count.unknown_encoding += 1,
             }
@@ -211,7 +220,8 @@ impl Session {
             Err(err) => {
                 let session = self.conn.session();
                 tracing::error!(session, uid = %row.uid, %err, "a message cannot be read");
-                return Ok(Fetched::Unreadable);
+                let is_damaged = matches!(err, StoreError::Damaged(_));
+                return Ok(if is_damaged { Fetched::Damaged } else { Fetched::Unreadable });
             }
         };
         self.conn.write(format!("* {seq} FETCH (").as_bytes());
@@ -336,6 +346,7 @@ enum Piece {
 /// How one message fared.
 enum Fetched {
     Sent,
+    Damaged,
     Unreadable,
     UnknownEncoding,
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::{AccountId, MailboxId};
 use store::{Mailbox, Rights, SpecialUse, Store};
 
-use super::metadata::shows_annotations;
+use super::metadata::{shows_annotations, told};
 use super::names::Pattern;
 use super::parse::{List, ListKind};
 use super::reply::{Outcome, ok};
@@ -30,7 +30,7 @@ struct Names {
 struct Entry {
     name: String,
     attributes: Vec<&'static str>,
-    /// RFC 5258 §3.5: a subscribed mailbox stands below, but is not listed.
+    /// RFC 5258 §3.5: a subscribed mailbox stands below.
     has_child_info: bool,
 }
 
@@ -125,30 +125,34 @@ impl Names {
             && (!list.only_special_use || mailbox.is_some_and(|m| m.special_use.is_some()))
     }
 
-    /// All names, INBOX first.
-    fn in_order(&self, list: &List) -> Vec<&String> {
-        let gone = self.subscribed.iter().filter(|name| !self.mailboxes.contains_key(*name));
-        let mut names: Vec<&String> = self.mailboxes.keys().chain(&self.levels).collect();
+    /// All names, INBOX first; `parents` of what is gone too.
+    fn in_order<'a>(&'a self, list: &List, parents: &BTreeSet<&'a str>) -> Vec<&'a str> {
+        let there = self.mailboxes.keys().chain(&self.levels).map(String::as_str);
+        let mut names: BTreeSet<&str> = there.chain(parents.iter().copied()).collect();
         if list.only_subscribed {
-            names.extend(gone.filter(|name| !self.levels.contains(*name)));
+            names.extend(self.subscribed.iter().map(String::as_str));
         }
-        names.sort_by_key(|name| (name.as_str() != "INBOX", *name));
+        let mut names: Vec<&str> = names.into_iter().collect();
+        names.sort_by_key(|name| (*name != "INBOX", *name));
         names
     }
 
     fn entries(&self, list: &List, patterns: &[Pattern]) -> Vec<Entry> {
         let matches = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
         let mut entries = Vec::new();
-        let hidden_parents = if list.is_recursive && list.only_subscribed {
-            parents_of(self.subscribed.iter().filter(|name| !matches(name)))
-        } else {
-            BTreeSet::new()
-        };
-        for name in self.in_order(list).into_iter().filter(|name| matches(name)) {
-            let has_child_info = hidden_parents.contains(name.as_str());
-            if self.is_selected(name, list) || has_child_info {
+        // RFC 5258 §3.5: CHILDINFO goes to every parent of what is selected; who is not selected himself is
+        // told only for children that the patterns leave out.
+        let (mut all_parents, mut hidden_parents) = (BTreeSet::new(), BTreeSet::new());
+        if list.is_recursive && list.only_subscribed {
+            all_parents = parents_of(self.subscribed.iter());
+            hidden_parents = parents_of(self.subscribed.iter().filter(|name| !matches(name)));
+        }
+        let names = self.in_order(list, &hidden_parents);
+        for name in names.into_iter().filter(|name| matches(name)) {
+            if self.is_selected(name, list) || hidden_parents.contains(name) {
                 let attributes = self.attributes(name, list);
-                entries.push(Entry { name: name.clone(), attributes, has_child_info });
+                let has_child_info = all_parents.contains(name);
+                entries.push(Entry { name: name.to_owned(), attributes, has_child_info });
             }
         }
         if list.kind == ListKind::Lsub {
@@ -197,6 +201,7 @@ impl Session {
             .collect();
         let store = self.store();
         let names = Names::load(&store, account, &patterns)?;
+        let mut longest = None;
         for entry in names.entries(list, &patterns) {
             let mut line = format!("* {word} ({}) \"/\" ", entry.attributes.join(" ")).into_bytes();
             self.push_name(&mut line, &entry.name);
@@ -220,7 +225,7 @@ impl Session {
                     && shows_annotations(rights)
                 {
                     let entries = self.mailbox_annotations(account, mailbox)?;
-                    self.write_metadata(&entry.name, &entries, query);
+                    longest = longest.max(self.write_metadata(&entry.name, &entries, query));
                 }
                 if let Some(items) = &list.status
                     && rights.has(Rights::READ)
@@ -230,7 +235,7 @@ impl Session {
             }
             self.flush_if_full().await?;
         }
-        ok(done)
+        told(longest, done)
     }
 }
 
@@ -329,5 +334,20 @@ mod tests {
             told(&names, "LIST \"\" (inbox A/%) RETURN (SUBSCRIBED)"),
             ["INBOX \\HasNoChildren", "A/b \\HasNoChildren \\Subscribed"]
         );
+    }
+
+    /// The table of RFC 5258 §3.5: subscribed with a subscribed child; not there with one.
+    #[test]
+    fn parents_of_what_is_selected_say_so() {
+        let names = names(&[("A", None), ("A/b", None), ("B", None)], &["A", "A/b", "gone/c"]);
+        assert_eq!(
+            told(&names, "LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (A* B gone)"),
+            [
+                "A \\HasChildren \\Subscribed +",
+                "A/b \\HasNoChildren \\Subscribed",
+                "gone \\NonExistent \\HasNoChildren +"
+            ]
+        );
+        assert!(told(&names, "LIST (SUBSCRIBED) \"\" gone").is_empty());
     }
 }

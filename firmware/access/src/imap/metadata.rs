@@ -5,7 +5,7 @@
 //! admins'. `/shared/admin` is where the postmaster reads.
 
 use base::AccountId;
-use store::{AnnotationScope, Found, Rights, SpecialUse, StoreError};
+use store::{AnnotationScope, Found, Rights, SpecialUse, Store, StoreError};
 
 use super::emit;
 use super::parse::{Depth, MetadataCommand, MetadataQuery};
@@ -30,6 +30,19 @@ struct Subject {
 /// True if the rights allow annotations of the mailbox to be seen.
 pub(super) fn shows_annotations(rights: Rights) -> bool {
     rights.has(Rights::LOOKUP) && rights.has_any(ONE_OF)
+}
+
+/// RFC 5464 §4.3: no value may have more than `max` bytes.
+pub(super) fn value_too_large(max: usize) -> Answer {
+    Answer::No(format!("[METADATA MAXSIZE {max}] The value is too large").into())
+}
+
+/// The answer of a command that told annotations; RFC 5464 §4.2.1: `longest` was left out for its size.
+pub(super) fn told(longest: Option<usize>, done: &'static str) -> Outcome {
+    match longest {
+        Some(size) => Ok(Answer::Ok(format!("[METADATA LONGENTRIES {size}] {done}").into())),
+        None => ok(done),
+    }
 }
 
 fn special_use_name(special_use: SpecialUse) -> &'static str {
@@ -92,13 +105,7 @@ impl Session {
                 let subject = self.subject(&mailbox)?;
                 let entries = self.annotations(account, &subject)?;
                 let longest = self.write_metadata(&subject.name, &entries, &query);
-                match longest {
-                    // RFC 5464 §4.2.1.
-                    Some(size) => Ok(Answer::Ok(
-                        format!("[METADATA LONGENTRIES {size}] GETMETADATA completed").into(),
-                    )),
-                    None => ok("GETMETADATA completed"),
-                }
+                told(longest, "GETMETADATA completed")
             }
             MetadataCommand::Set { mailbox, values } => {
                 let subject = self.subject(&mailbox)?;
@@ -235,11 +242,9 @@ impl Session {
         subject: &Subject,
         mut values: Vec<(String, Option<Vec<u8>>)>,
     ) -> Outcome {
-        let max = store::Store::annotation_bytes_max();
+        let max = Store::annotation_bytes_max();
         if values.iter().any(|(_, value)| value.as_ref().is_some_and(|v| v.len() > max)) {
-            // RFC 5464 §4.3.
-            let text = format!("[METADATA MAXSIZE {max}] A value is too large");
-            return Err(Fail::Answer(Answer::No(text.into())));
+            return Err(Fail::Answer(value_too_large(max)));
         }
         let special_use = self.check_values(subject, &mut values)?;
         let origin = self.listener_number();

@@ -4,6 +4,7 @@
 //! same (`{n+}`) is thrown away up to the size of the largest message; beyond it the session ends.
 
 use session::Line;
+use store::Store;
 
 use super::parse::{self, AppendHead, Bad, LiteralMark, Tagged};
 use super::reply::{Answer, Fail};
@@ -14,6 +15,9 @@ const LINE_MAX: [usize; 2] = [8 * 1024, 64 * 1024];
 const COMMAND_MAX: [usize; 2] = [16 * 1024, 128 * 1024];
 /// What is read away after a refused literal before login.
 const DISCARD_BEFORE_LOGIN_MAX: u64 = 64 * 1024;
+
+/// What a literal that is read away counts at least.
+const DISCARD_STEP: u64 = 64;
 
 /// APPEND or REPLACE, whose messages wait to be read.
 #[derive(Debug)]
@@ -38,6 +42,15 @@ pub(super) enum Received {
 
 fn rejected(tag: Option<String>, answer: Answer) -> Received {
     Received::Rejected { tag, answer }
+}
+
+/// The answer to a literal that is not taken; `before` is the command up to it.
+fn too_large(before: &[u8], size: u64) -> Answer {
+    let max = Store::annotation_bytes_max();
+    if parse::is_set_metadata(before) && size > max as u64 {
+        return super::metadata::value_too_large(max);
+    }
+    Answer::Bad("[TOOBIG] The literal is too large".into())
 }
 
 impl Session {
@@ -89,7 +102,7 @@ impl Session {
                 _ => {
                     let tag = parse::tag_of(&bytes);
                     // Answered before the session may end: the client should know why.
-                    let answer = Answer::Bad("[TOOBIG] The literal is too large".into());
+                    let answer = too_large(&bytes, mark.size);
                     if !self.is_discardable(mark) {
                         self.answer(tag.as_deref().unwrap_or("*"), &answer)?;
                         return Err(Fail::Bye("The literal is too large"));
@@ -168,15 +181,26 @@ impl Session {
         !mark.is_non_sync || mark.size <= max
     }
 
-    /// Reads a refused literal away, and the rest of its command. RFC 7888 §4.
+    /// Reads a refused literal away, and the rest of its command: further literals too, up to as many bytes
+    /// as a command could have brought. RFC 7888 §4.
     pub(super) async fn discard(&mut self, mut mark: LiteralMark) -> Result<(), Fail> {
-        let mut times = 0;
+        let mut room = match self.account {
+            Some(_) => {
+                let max = self.conn.ctx().budget.message_bytes_max;
+                max.saturating_mul(super::append::COMMAND_FACTOR)
+            }
+            None => DISCARD_BEFORE_LOGIN_MAX,
+        };
         // A synchronising literal does not come: the client waits for `+` and gets the tagged answer.
         while mark.is_non_sync {
-            times += 1;
-            if !self.is_discardable(mark) || times > 100 {
+            if !self.is_discardable(mark) {
                 return Err(Fail::Bye("The literal is too large"));
             }
+            // Literals of nothing are not free.
+            let Some(left) = room.checked_sub(mark.size.max(DISCARD_STEP)) else {
+                return Err(Fail::Bye("The command does not end"));
+            };
+            room = left;
             self.skip(mark.size).await?;
             if self.account.is_none() {
                 self.conn.mask_next_line();

@@ -81,6 +81,9 @@ pub(crate) fn try_create() -> Fail {
     no("[TRYCREATE] There is no such mailbox")
 }
 
+/// RFC 5530: what is stored is not what was.
+pub(crate) const CORRUPTION: &str = "[CORRUPTION] What is stored there is damaged";
+
 /// The table: what the client hears of a store's error. Never a path or an inner state.
 fn no_text(err: &StoreError) -> &'static str {
     match err {
@@ -95,6 +98,7 @@ fn no_text(err: &StoreError) -> &'static str {
         StoreError::HasChildren => "[HASCHILDREN] The mailbox has children",
         StoreError::InUse => "[INUSE] The mailbox is in use",
         StoreError::LimitReached(_) => "[LIMIT] No more of these can be kept",
+        StoreError::Damaged(_) => CORRUPTION,
         StoreError::NoSuchAccount => "[UNAVAILABLE] The account is gone",
         other => match other.kind() {
             Kind::Temporary => "[UNAVAILABLE] Not possible now, try again later",

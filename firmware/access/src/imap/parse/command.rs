@@ -113,6 +113,12 @@ pub(crate) fn tag_of(bytes: &[u8]) -> Option<String> {
     tag(&mut Input::new(bytes)).ok()
 }
 
+/// True if the bytes begin as SETMETADATA does.
+pub(crate) fn is_set_metadata(bytes: &[u8]) -> bool {
+    let mut input = Input::new(bytes);
+    tag(&mut input).is_ok() && input.space().is_ok() && input.word("SETMETADATA")
+}
+
 /// Reads the bytes of one whole command, literals included.
 pub(crate) fn command(bytes: &[u8]) -> Result<Tagged, Rejected> {
     let mut input = Input::new(bytes);

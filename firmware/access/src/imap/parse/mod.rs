@@ -26,7 +26,7 @@ mod url;
 pub(crate) use self::store::StoreFlags;
 pub(crate) use acl::AclCommand;
 pub(crate) use append::{AppendGrammar, AppendHead, AppendKind, AppendPiece, append_head};
-pub(crate) use command::{Command, Numbers, Tagged, command, tag_of};
+pub(crate) use command::{Command, Numbers, Tagged, command, is_set_metadata, tag_of};
 pub(crate) use date::InternalDate;
 pub(crate) use fetch::{Fetch, FetchItem, Section, SectionText};
 pub(crate) use framing::{LiteralMark, literal_mark};
