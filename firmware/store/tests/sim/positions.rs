@@ -106,16 +106,24 @@ fn scenario() -> Vec<Vec<Act>> {
     ]
 }
 
-/// Runs the scenario once.
+/// What comes after a restart: it writes into pages of the index that are free again.
+fn more() -> Vec<Vec<Act>> {
+    let deliver = |content| Act::Deliver(inbox(content, &[1], &[]));
+    let groups = 10..26;
+    groups.map(|content| vec![deliver(content), deliver(content + 16)]).collect()
+}
+
+/// Runs a scenario once.
 async fn work(
     disk: &SimDisk,
     contents: &Contents,
     clock: &Arc<Gate>,
     checkpoints: Checkpoints,
+    scenario: Vec<Vec<Act>>,
 ) -> (Vec<(Act, End)>, bool) {
     let Ok(store) = open(disk, clock, checkpoints) else { return (Vec::new(), true) };
     let mut ended = Vec::new();
-    for acts in scenario() {
+    for acts in scenario {
         let answers = perform(&store, clock, contents, &acts, acts.len() > 1).await;
         ended.extend(acts.into_iter().zip(answers.into_iter().map(End::of)));
     }
@@ -141,7 +149,7 @@ async fn one(contents: &Contents, plan: Plan, seed: u64, after: After) -> Result
     disk.plan(plan);
     let checkpoints =
         if seed.is_multiple_of(3) { Checkpoints::Always } else { Checkpoints::AtTheEnd };
-    let (ended, has_failed) = work(&disk, contents, &clock, checkpoints).await;
+    let (ended, has_failed) = work(&disk, contents, &clock, checkpoints, scenario()).await;
     // One of the last two may have met the fault itself.
     let mut last = ended.iter().rev().take(2);
     let goes_on = ended.is_empty() || !last.all(|(_, end)| matches!(end, End::Unknown(_)));
@@ -167,7 +175,8 @@ async fn one(contents: &Contents, plan: Plan, seed: u64, after: After) -> Result
 fn calls(runtime: &tokio::runtime::Runtime, contents: &Contents) -> Vec<Call> {
     let disk = SimDisk::new(Path::new("/data"), Random::new(0));
     let clock = Arc::new(Gate::new(NOW));
-    let (ended, _) = runtime.block_on(Box::pin(work(&disk, contents, &clock, Checkpoints::Always)));
+    let (ended, _) =
+        runtime.block_on(Box::pin(work(&disk, contents, &clock, Checkpoints::Always, scenario())));
     for (act, end) in &ended {
         assert!(matches!(end, End::Acknowledged(_)), "{act:?} ended {end:?} on a good disk");
     }
@@ -234,4 +243,45 @@ fn no_space_at_every_call_is_no_false_ok() {
 #[test]
 fn a_lost_sync_at_every_call_is_no_false_ok() {
     every_position(Fault::LostSync);
+}
+
+/// A sync of the index fails, the process dies of it and the next one goes on with what the system still
+/// shows; then the power goes.
+async fn restart_after_lost_sync(contents: &Contents, at: u64, seed: u64) -> Result<(), String> {
+    let clock = Arc::new(Gate::new(NOW));
+    let disk = SimDisk::new(Path::new("/data"), Random::new(seed));
+    let planned = Planned { fault: Fault::LostSync, at, counts_changes: false, lasts: false };
+    disk.plan(Plan { fault: Some(planned), ..Plan::default() });
+    let (mut ended, _) = work(&disk, contents, &clock, Checkpoints::Always, scenario()).await;
+    let disk = disk.kill();
+    let store = open(&disk, &clock, Checkpoints::AtTheEnd)
+        .map_err(|e| format!("it cannot be opened after the kill: {e:?}"))?;
+    for acts in more() {
+        let answers = perform(&store, &clock, contents, &acts, true).await;
+        ended.extend(acts.into_iter().zip(answers.into_iter().map(End::of)));
+    }
+    let disk = disk.crash();
+    drop(store);
+    let store = open(&disk, &clock, Checkpoints::AtTheEnd)
+        .map_err(|e| format!("it cannot be opened after the power loss: {e:?}"))?;
+    let found = look(&store, contents).map_err(|e| format!("it cannot be read: {e:?}"))?;
+    store.close().await.map_err(|e| format!("closing: {e:?}"))?;
+    Doubt::new(Model::new(), ended, NOW).settle(&found, contents)?;
+    check(&disk)
+}
+
+#[test]
+fn what_only_the_cache_has_of_the_index_is_not_built_upon() {
+    let (runtime, contents) = (runtime(), Contents::new());
+    for (at, call) in (1..).zip(calls(&runtime, &contents)) {
+        if call != Call::Sync {
+            continue;
+        }
+        for seed in 0..2 {
+            let lives = Box::pin(restart_after_lost_sync(&contents, at, at << 8 | seed));
+            if let Err(e) = runtime.block_on(lives) {
+                panic!("the sync at call {at}, seed {seed}: {e}");
+            }
+        }
+    }
 }
