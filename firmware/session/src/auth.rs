@@ -9,14 +9,15 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
+use argon2::password_hash::PasswordHasher;
+use argon2::{Algorithm, Argon2, Params, Version};
 use base::{Address, TierBudget};
 use store::{Account, AccountState, Store, StoreError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::sasl::scram::Verifier;
+use crate::schemes;
 use crate::throttle::Throttle;
 
 /// Logins that may wait for a hash before the next is told to come later.
@@ -107,8 +108,7 @@ fn record_now(password: &[u8]) -> Option<String> {
 }
 
 fn verify_now(record: &str, password: &[u8]) -> bool {
-    let phc = record.split(' ').next().unwrap_or_default();
-    PasswordHash::new(phc).is_ok_and(|hash| argon2().verify_password(password, &hash).is_ok())
+    schemes::verify(record.split(' ').next().unwrap_or_default(), password)
 }
 
 /// Runs argon2 away from the runtime's threads.
@@ -247,11 +247,30 @@ impl Auth {
         peer: IpAddr,
     ) -> Result<Account, LoginError> {
         let account = self.find(login)?;
-        let counted = counted(account.as_ref(), login);
-        let phc = account.as_ref().and_then(|a| a.password_hash.as_deref());
-        self.check(&counted, phc, password, peer).await?;
-        if let Some(account) = account.as_ref().filter(|account| account.scram_verifier.is_none()) {
-            self.add_verifier(account, password).await;
+        self.login_as(account, login, password, peer).await
+    }
+
+    /// As [`Auth::login`] where the protocol has its own way of naming an account; `None` takes as long and
+    /// is refused as a wrong password is.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn login_as(
+        &self,
+        account: Option<Account>,
+        named: &str,
+        password: &[u8],
+        peer: IpAddr,
+    ) -> Result<Account, LoginError> {
+        let counted = counted(account.as_ref(), named);
+        let stored = account.as_ref().and_then(|a| a.password_hash.as_deref());
+        self.check(&counted, stored, password, peer).await?;
+        if let Some(account) = &account {
+            if account.password_hash.as_deref().is_some_and(schemes::is_foreign) {
+                self.renew(account, password).await;
+            } else if account.scram_verifier.is_none() {
+                self.add_verifier(account, password).await;
+            }
         }
         match account {
             Some(account) if account.state == AccountState::Active => Ok(account),
@@ -276,6 +295,17 @@ impl Auth {
             self.shared.store.add_scram_verifier(account.id, hash, verifier.to_string()).await;
         if let Err(err) = stored {
             tracing::warn!(account = %account.id, %err, "no SCRAM verifier stored");
+        }
+    }
+
+    /// Puts our own hash in the place of one that came from another server. The login does not depend on it.
+    async fn renew(&self, account: &Account, password: &[u8]) {
+        let Ok(_turn) = self.turn().await else { return };
+        let owned = password.to_vec();
+        let Ok(Some(record)) = off_thread(move || record_now(&owned)).await else { return };
+        let old = account.password_hash.clone().unwrap_or_default();
+        if let Err(err) = self.shared.store.replace_password(account.id, old, record).await {
+            tracing::warn!(account = %account.id, %err, "the old password hash stays");
         }
     }
 

@@ -13,6 +13,7 @@ mod conn;
 mod context;
 mod deflate;
 pub mod sasl;
+pub mod schemes;
 mod stream;
 mod throttle;
 mod tls;

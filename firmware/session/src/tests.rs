@@ -139,3 +139,35 @@ async fn scram_lets_in_who_knows_the_password() {
     }
     assert!(matches!(scram(&ctx, "anna", "blau").await, Err(LoginError::Throttled)));
 }
+
+/// A password that came with its hash from another server lets in, and is kept in our form from then on.
+#[tokio::test]
+async fn a_foreign_hash_is_replaced_at_the_first_login() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctx = context(dir.path()).await;
+    let store = ctx.store.clone();
+    store.create_domain(base::DomainName::parse("office.test").unwrap()).await.unwrap();
+    let new = store::NewAccount {
+        address: base::Address::parse("anna@office.test").unwrap(),
+        name: "Anna".to_owned(),
+        aliases: Vec::new(),
+        quota_bytes: None,
+        is_admin: false,
+        password_hash: Some("{SSHA}1G904nLkTkGWjKNnQuB/hpWXC/hzYWx0c2FsdA==".to_owned()),
+    };
+    let id = store.create_account(new).await.unwrap();
+    let account = || store.account(id).unwrap().unwrap();
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let login = |password: &'static [u8]| ctx.auth.login("anna@office.test", password, here);
+    assert!(matches!(login(b"other").await, Err(crate::LoginError::Wrong)));
+    assert!(account().password_hash.unwrap().starts_with("{SSHA}"));
+    login(b"secret").await.unwrap();
+    assert!(account().password_hash.unwrap().starts_with("$argon2id$"));
+    assert!(account().scram_verifier.is_some());
+    login(b"secret").await.unwrap();
+    assert!(scram(&ctx, "anna", "secret").await.is_ok());
+    // One that was replaced meanwhile stays.
+    let late = store.replace_password(id, "{SSHA}x".to_owned(), "$argon2id$x".to_owned());
+    late.await.unwrap();
+    login(b"secret").await.unwrap();
+}

@@ -55,6 +55,17 @@ impl Store {
         self.act(move |tx| account::add_verifier(tx, id, &hash, &verifier)).await
     }
 
+    /// Puts another hash of the same password in the place of `old`; nothing happens if the account has
+    /// another one by now. `NoSuchAccount`.
+    pub async fn replace_password(
+        &self,
+        id: AccountId,
+        old: String,
+        new: String,
+    ) -> Result<(), StoreError> {
+        self.act(move |tx| account::replace_password(tx, id, &old, &new)).await
+    }
+
     /// The entry is gone at once; its mail stays on disk for the retention time.
     pub async fn delete_account(&self, id: AccountId) -> Result<(), StoreError> {
         self.act(move |tx| account::delete(tx, id)).await

@@ -254,7 +254,13 @@ fn set_password(entry: &mut Entry, hash: Option<&String>) {
         Some(Some((hash, verifier))) => (Some(hash), Some(verifier)),
         _ => (hash.map(String::as_str), None),
     };
-    let stored = hash.map(|hash| format!("{ARGON2}{hash}"));
+    // What came from another server says its own scheme.
+    let stored =
+        hash.map(
+            |hash| {
+                if hash.starts_with('{') { hash.to_owned() } else { format!("{ARGON2}{hash}") }
+            },
+        );
     // The same password again without its verifier: the known one still belongs to it.
     if verifier.is_none() && entry.first(entry::PASSWORD) == stored.as_deref() {
         return;
@@ -275,6 +281,22 @@ pub(crate) fn add_verifier(
         return Ok(());
     }
     entry.set(entry::VERIFIER, [verifier]);
+    entry::put(tx, &entry)
+}
+
+/// Puts another hash in the place of `old`, if that is still the account's.
+pub(crate) fn replace_password(
+    tx: &mut Tx<'_, '_>,
+    id: AccountId,
+    old: &str,
+    new: &str,
+) -> Result<(), StoreError> {
+    let mut entry = live_entry(&tx.tables, id)?.ok_or(StoreError::NoSuchAccount)?;
+    let current = entry.first(entry::PASSWORD).map(|p| p.strip_prefix(ARGON2).unwrap_or(p));
+    if current != Some(old) {
+        return Ok(());
+    }
+    set_password(&mut entry, Some(&new.to_owned()));
     entry::put(tx, &entry)
 }
 
