@@ -186,6 +186,44 @@ pub(crate) fn forget(tx: &mut Tx<'_, '_>, id: MailboxId) -> Result<(), StoreErro
     Ok(())
 }
 
+/// Private annotations go with their account: those of at most `most` mailboxes (or the server); returns of how
+/// many they were.
+pub(crate) fn forget_account(
+    tx: &mut Tx<'_, '_>,
+    account: AccountId,
+    most: usize,
+) -> Result<usize, StoreError> {
+    let annotated = annotated_by(&tx.tables, account, most)?;
+    for id in &annotated {
+        tx.remove_prefix(T::Annotation, &prefix(*id, account))?;
+    }
+    Ok(annotated.len())
+}
+
+/// Where an account has private annotations: from mailbox to mailbox, past the values.
+fn annotated_by(
+    view: &impl View,
+    account: AccountId,
+    most: usize,
+) -> Result<Vec<MailboxId>, StoreError> {
+    let (mut found, mut from) = (Vec::new(), Vec::new());
+    while found.len() < most {
+        let mut next = None;
+        view.scan(T::Annotation, &from, &[], &mut |key, _| {
+            next = Some(MailboxId(In::plain(key, "key of an annotation").u32()?));
+            Ok(false)
+        })?;
+        let Some(id) = next else { break };
+        view.scan_prefix(T::Annotation, &prefix(id, account), &mut |_, _| {
+            found.push(id);
+            Ok(false)
+        })?;
+        let Some(above) = id.0.checked_add(1) else { break };
+        from = mailbox_key(MailboxId(above)).to_vec();
+    }
+    Ok(found)
+}
+
 /// RFC 5464 §4.1: INBOX keeps its annotations when it is renamed, and so has the new mailbox.
 pub(crate) fn copy(tx: &mut Tx<'_, '_>, from: MailboxId, to: MailboxId) -> Result<(), StoreError> {
     let mut rows = Vec::new();

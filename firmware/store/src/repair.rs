@@ -1,10 +1,11 @@
 //! REPAIR: what `check` finds and can be made right from what is there: counts, usage, links, live bytes,
-//! names, due times, dangling rows. One act: all of it or nothing.
+//! names, due times, rights, dangling rows. One act: all of it or nothing.
 //!
 //! Never here: a guess. A message whose content is gone is taken away and told; a lost index is not made
 //! again (EXPORT takes mail out of the log then).
 
 mod counts;
+mod leftovers;
 #[cfg(test)]
 mod tests;
 
@@ -97,6 +98,8 @@ impl Repair<'_, '_, '_> {
         }
         self.orphans()?;
         self.names()?;
+        self.lists()?;
+        self.annotations()?;
         self.recovery()?;
         self.queue()?;
         self.usage()?;

@@ -4,7 +4,8 @@ use base::{AccountId, MailboxId};
 
 use super::{AclEntry, AclOp, OFFICE, Principal, Rights, index, principal, row as list};
 use crate::StoreError;
-use crate::index::View;
+use crate::codec::In;
+use crate::index::{T, View};
 use crate::mailbox::row;
 use crate::writer::Tx;
 
@@ -131,6 +132,35 @@ pub(crate) fn drop_principal(tx: &mut Tx<'_, '_>, principal: &Principal) -> Resu
         tx.effects.touched.insert(id, mailbox.highest_modseq);
     }
     Ok(())
+}
+
+/// Takes an account whose time is over out of the lists that name it, of at most `most` mailboxes; returns of
+/// how many. What was taken from it goes too: its id is never given again.
+pub(crate) fn forget_account(
+    tx: &mut Tx<'_, '_>,
+    account: AccountId,
+    most: usize,
+) -> Result<usize, StoreError> {
+    let gone = Principal::Account(account);
+    let mut naming = Vec::new();
+    // Entries that take away are in no index.
+    tx.tables.scan(T::Acl, &[], &[], &mut |key, value| {
+        let id = MailboxId(In::plain(key, "key of a list").u32()?);
+        // A list that cannot be read is for `check` to tell.
+        if let Ok(entries) = list::decode(value)
+            && entries.iter().any(|entry| entry.principal == gone)
+        {
+            naming.push((id, entries));
+        }
+        Ok(naming.len() < most)
+    })?;
+    let count = naming.len();
+    for (id, mut entries) in naming {
+        let Some(mailbox) = row::find(&tx.tables, id)? else { continue };
+        entries.retain(|entry| entry.principal != gone);
+        list::put(tx, mailbox.account, id, &entries)?;
+    }
+    Ok(count)
 }
 
 /// The list as it is told: the owner first, then in the order in which entries came.

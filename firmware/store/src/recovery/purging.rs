@@ -148,8 +148,8 @@ fn end_block(
     block::release(tx, id, sum)
 }
 
-/// Ends a part of a deleted account: some messages of its first mailbox, that mailbox, or in the end the
-/// account. After each act all counts are right.
+/// Ends a part of a deleted account: some messages of its first mailbox, that mailbox, what others' mailboxes
+/// say of it, or in the end the account. After each act all counts are right.
 fn purge_account(
     tx: &mut Tx<'_, '_>,
     limits: &Limits<'_>,
@@ -176,6 +176,14 @@ fn purge_account(
             return Ok(());
         }
         acts::remove_empty(tx, mailbox)?;
+    }
+    // What the mailboxes of others say of it.
+    let mut room = usize::try_from(left).unwrap_or(usize::MAX);
+    for forget in [crate::acl::acts::forget_account, crate::annotation::forget_account] {
+        room = room.saturating_sub(forget(tx, id, room)?);
+        if room == 0 {
+            return Ok(());
+        }
     }
     for table in ACCOUNT_TABLES {
         tx.remove_prefix(table, &account_key(id))?;

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use base::{Address, BlobId, DomainName, FixedClock, MailboxId, Timestamp, Uid};
+use base::{AccountId, Address, BlobId, DomainName, FixedClock, MailboxId, Timestamp, Uid};
 
+use crate::acl::{self, AclEntry, Principal, Rights};
 use crate::blob::Blob;
 use crate::codec::{blob_key, mailbox_key, message_key, pair_key};
 use crate::index::{T, View};
@@ -53,7 +54,7 @@ fn change_mailbox(
 }
 
 /// (what is wrong, how many messages are there afterwards)
-const DAMAGES: [(&str, u64, Damage); 9] = [
+const DAMAGES: [(&str, u64, Damage); 12] = [
     ("counts", 5, |tx, id| {
         change_mailbox(tx, id, |mailbox| (mailbox.exists, mailbox.bytes) = (77, 1))
     }),
@@ -71,6 +72,30 @@ const DAMAGES: [(&str, u64, Damage); 9] = [
         tx.remove_prefix(T::MailboxName, &[])?;
         let all = super::rows_of(&tx.tables, T::Mailbox, &[])?;
         assert!(all.iter().any(|(key, _)| *key == mailbox_key(id)));
+        Ok(())
+    }),
+    ("a right of nobody", 5, |tx, id| {
+        let owner = row::existing(&tx.tables, id)?.account;
+        let entry = |id, is_negative| AclEntry {
+            principal: Principal::Account(AccountId(id)),
+            is_negative,
+            rights: Rights::ALL,
+        };
+        acl::row::put(tx, owner, id, &[entry(77, false), entry(owner.0, true), entry(77, true)])
+    }),
+    ("the index of rights", 5, |tx, id| {
+        let owner = row::existing(&tx.tables, id)?.account;
+        let entry =
+            AclEntry { principal: Principal::Anyone, is_negative: false, rights: Rights::ALL };
+        acl::row::put(tx, owner, id, &[entry])?;
+        tx.remove_prefix(T::AclPrincipal, &[])?;
+        tx.put(T::AclPrincipal, &[3, 0, 0, 0, 9, 0, 0, 0, 9], &[1])
+    }),
+    ("annotations of nobody", 5, |tx, id| {
+        for (mailbox, holder) in [(id.0, 77u32), (99, 1), (0, 77), (99, 0)] {
+            let key = [&mailbox.to_be_bytes()[..], &holder.to_be_bytes()[..], b"/private/a"];
+            tx.put(T::Annotation, &key.concat(), &[1, b'x'])?;
+        }
         Ok(())
     }),
     ("a hash", 5, |tx, _| tx.remove_prefix(T::Hash, &[])),

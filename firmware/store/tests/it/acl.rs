@@ -127,6 +127,53 @@ async fn the_office_owns_what_is_public() {
     assert!(office.finish().await.problems.is_empty());
 }
 
+/// Restored in time it has what it had; when its time is over nothing names it, and `check` would tell.
+#[tokio::test]
+async fn an_account_that_ends_leaves_no_rights_and_no_annotations() {
+    let (office, anna) = Fixture::office().await;
+    let store = &office.store;
+    let bert = store.create_account(new_account("bert@office.test")).await.unwrap();
+    for name in ["Sent", "Drafts", "INBOX"] {
+        give(store, &office, anna, name, "bert@office.test", "lr").await;
+    }
+    give(store, &office, anna, "Drafts", "-bert@office.test", "r").await;
+    give(store, &office, anna, "Trash", "-bert@office.test", "w").await;
+    give(store, &office, anna, "Sent", "anyone", "l").await;
+    let sent = AnnotationScope::Mailbox(office.mailbox(anna, "Sent"));
+    let of = |by: &str| {
+        let value = |name: &str| (name.to_owned(), Some(by.as_bytes().to_vec()));
+        vec![value("/private/comment"), value("/private/order")]
+    };
+    for scope in [sent, AnnotationScope::Server] {
+        store.set_annotations(scope, bert, of("bert"), None, None).await.unwrap();
+        store.set_annotations(scope, anna, of("anna"), None, None).await.unwrap();
+    }
+    store.delete_account(bert).await.unwrap();
+    let office = office.reopen().await;
+    office.store.restore_account(bert).await.unwrap();
+    assert_eq!(
+        shown(&office.store, bert),
+        ["Shared/anna/Drafts l", "Shared/anna/INBOX lr", "Shared/anna/Sent lr"]
+    );
+    office.store.delete_account(bert).await.unwrap();
+    let mut passed = std::time::Duration::from_secs(20 * 24 * 3600);
+    while office.store.keep_house(passed).await.unwrap() {
+        passed = std::time::Duration::ZERO;
+    }
+    assert!(office.store.deleted_accounts(AccountId(0), 10).unwrap().is_empty());
+    let office = office.reopen().await;
+    for scope in [sent, AnnotationScope::Server] {
+        assert!(office.store.annotations(scope, bert).unwrap().is_empty());
+        assert_eq!(office.store.annotations(scope, anna).unwrap().len(), 2);
+    }
+    let list = office.store.acl(office.mailbox(anna, "Sent")).unwrap();
+    assert_eq!(
+        list.iter().map(|e| e.0.as_str()).collect::<Vec<_>>(),
+        ["anna@office.test", "anyone"]
+    );
+    assert!(office.finish().await.problems.is_empty());
+}
+
 #[tokio::test]
 async fn annotations_are_private_or_shared_and_few() {
     let (office, anna) = Fixture::office().await;

@@ -75,6 +75,14 @@ async fn the_default_holds_where_an_account_has_none_of_its_own() {
     };
     office.store.update_settings(Box::new(change)).await.unwrap();
     assert_eq!(limits(&office, anna), (Some(1000), Some(10)));
+    // The office is no account: what is under `Public/` is nobody's quota.
+    assert_eq!(limits(&office, store::OFFICE), (None, None));
+    office.store.create_mailbox_for(anna, store::OFFICE, "Plans".to_owned(), None).await.unwrap();
+    let plans = office.mailbox(store::OFFICE, "Plans");
+    for n in 0..11 {
+        office.append(plans, &vec![b'x'; 200 + n], Flags::default()).await;
+    }
+    assert!(office.store.copy(plans, set("1:*"), plans).await.is_ok());
     allow(&office, anna, Some(5), Some(0)).await;
     assert_eq!(limits(&office, anna), (Some(5), None), "0 is without limit");
     allow(&office, anna, None, None).await;
