@@ -23,7 +23,7 @@ use crate::mailbox::message_row::MessageRow;
 use crate::mailbox::row::{self, MailboxRow};
 use crate::mailbox::{changes, name};
 use crate::writer::Tx;
-use crate::{Flags, Options, Store, StoreError};
+use crate::{Flags, Options, Store, StoreError, search_index};
 
 /// redb's cache, bytes.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
@@ -60,12 +60,12 @@ impl Store {
         if !crate::disk::has_index(&*options.disk, dir).unwrap_or(false) {
             return Err(StoreError::Open(format!("{} holds no index", dir.display())));
         }
-        let store = Self::open(options, clock)?;
+        let store = Self::open(options.clone(), clock)?;
         let mut files = BTreeMap::new();
         for number in store.inner.segments.numbers()? {
             files.insert(number, store.inner.segments.len(number)?);
         }
-        let done = store
+        let mut done = store
             .act_alone(move |tx| {
                 let mut repair = Repair {
                     tx,
@@ -78,6 +78,11 @@ impl Store {
                 Ok(repair.done)
             })
             .await?;
+        let dropped = search_index::history::clear(&*options.disk, dir)
+            .map_err(StoreError::io("removing the search index"))?;
+        if dropped {
+            done.push("the search index is taken away: searches make it again".to_owned());
+        }
         store.close().await?;
         Ok(done)
     }

@@ -9,6 +9,7 @@
 
 mod block;
 mod file;
+pub(crate) mod history;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use base::{MailboxId, Uid, UidRanges};
 pub use self::block::SearchSignatures;
 use self::file::IndexFile;
 use crate::disk::Disk;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, meta};
 
 /// Mailboxes whose index is held open.
 const OPEN_MAX: usize = 64;
@@ -44,6 +45,7 @@ impl Chain {
 pub(crate) struct SearchIndexes {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
+    stamp: history::Stamp,
     open: Mutex<BTreeMap<MailboxId, Arc<Chain>>>,
 }
 
@@ -60,9 +62,14 @@ pub struct SearchIndexState {
     pub messages: usize,
 }
 
+/// The folder of the index.
+fn folder(dir: &Path) -> PathBuf {
+    dir.join("search")
+}
+
 impl SearchIndexes {
     pub(crate) fn new(disk: Arc<dyn Disk>, dir: &Path) -> Self {
-        Self { disk, dir: dir.join("search"), open: Mutex::default() }
+        Self { disk, dir: folder(dir), stamp: history::Stamp::default(), open: Mutex::default() }
     }
 
     fn opened(&self) -> MutexGuard<'_, BTreeMap<MailboxId, Arc<Chain>>> {
@@ -97,7 +104,7 @@ impl SearchIndexes {
 
     /// Removes what belongs to mailboxes that are gone, and what was never finished.
     fn sweep(&self, exists: impl Fn(MailboxId) -> bool) -> std::io::Result<()> {
-        for name in self.disk.list(&self.dir)? {
+        for name in self.disk.list(&self.dir)?.into_iter().filter(|name| name != history::NAME) {
             let mailbox = name.split('-').next().and_then(|number| number.parse().ok());
             let is_whole = Path::new(&name).extension().is_some_and(|ext| ext == "idx");
             if !is_whole || !mailbox.is_some_and(|id| exists(MailboxId(id))) {
@@ -185,6 +192,11 @@ impl Store {
         file.write_at(&bytes, 0).map_err(StoreError::io(doing))?;
         // Its name must not come before its bytes: the checksum would say so, but why read it then.
         file.sync_data().map_err(StoreError::io(doing))?;
+        let (_, group) = meta::log_end(&self.snapshot()?)?;
+        indexes
+            .stamp
+            .raise(&*indexes.disk, &indexes.dir, group)
+            .map_err(StoreError::io("noting of which past the search index is"))?;
         let name = indexes.path(mailbox, first);
         indexes.disk.rename(&making, &name).map_err(StoreError::io(doing))?;
         indexes.opened().remove(&mailbox);

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::disk::{self, Space};
 use crate::index::{self, Snapshot, T, Tables, View};
 use crate::replay::{self, Replayed};
-use crate::search_index::SearchIndexes;
+use crate::search_index::{self, SearchIndexes};
 use crate::segment::{self, Log, Segments};
 use crate::shared_uids::SharedUids;
 use crate::watchers::Watchers;
@@ -107,6 +107,8 @@ pub(crate) fn open_index(
             drop(database);
             let kept = disk.open(&dir.join("index.v1"), true).map_err(open)?;
             upgrade::keep(&*file, &kept).map_err(open)?;
+            // It may be of a time after the last upgrade, if the way back was taken meanwhile.
+            search_index::history::clear(disk, dir).map_err(open)?;
             disk.sync_dir(dir).map_err(open)?;
             database = index::open(file, options.cache_bytes)?;
             upgrade::run(&database, segments)?;
@@ -183,6 +185,8 @@ impl Store {
         let settings = Arc::new(settings::load(&snapshot)?);
         drop(snapshot);
         let group = replayed.group;
+        search_index::history::open(&*options.disk, dir, group)
+            .map_err(StoreError::io("removing the search index of another past"))?;
         let log = Log::open(Arc::clone(&segments), replayed)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()

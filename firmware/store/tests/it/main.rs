@@ -15,6 +15,7 @@ mod mail;
 mod memory_disk;
 mod model;
 mod quota;
+mod search_index;
 mod spool;
 mod undelete;
 mod upgrade;

@@ -98,12 +98,16 @@ async fn a_store_of_format_1_is_taken_over() {
     bytes.extend_from_slice(&record);
     std::fs::write(&segment, bytes).unwrap();
 
+    // Of a time before somebody took the way back.
+    std::fs::create_dir(data.join("search")).unwrap();
+    std::fs::write(data.join("search/00000001-0000000001.idx"), "x").unwrap();
     let clock =
         std::sync::Arc::new(base::FixedClock::new(base::Timestamp::from_secs(1_800_000_000)));
     let open = || Store::open(Options::new(&data), std::sync::Arc::clone(&clock) as _).unwrap();
     for round in 0..2 {
         let store = open();
         assert_eq!(std::fs::read(&segment).unwrap().len(), old_len);
+        assert_eq!(std::fs::read_dir(data.join("search")).unwrap().count(), 0);
         check_directory(&store);
         let deleted = store.deleted_accounts(base::AccountId(0), 10).unwrap();
         assert_eq!((deleted.len(), deleted[0].messages), (1, 1));
