@@ -1,0 +1,21 @@
+//! The directory as values: names, schema, matching rules, filters, the rules of an entry. RFC 4510 to
+//! RFC 4519. No I/O, no clock, nothing stored: text and bytes in, values and refusals out.
+//!
+//! Where the standard leaves a choice, or OpenLDAP's slapd is known to differ, what slapd answers is done
+//! here; the places say so.
+
+pub mod dn;
+pub mod filter;
+pub mod matching;
+mod refusal;
+pub mod schema;
+
+use std::collections::BTreeMap;
+
+pub use dn::{Ava, Dn, Rdn};
+pub use filter::{Filter, Subject};
+pub use refusal::{Code, Refusal};
+
+/// Attributes of an entry by [`schema::key`]: the first name of the type in lower case, options behind it
+/// (`cn;lang-de`). No key is without a value.
+pub type Attributes = BTreeMap<String, Vec<Vec<u8>>>;

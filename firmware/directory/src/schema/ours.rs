@@ -1,0 +1,57 @@
+//! Our own classes and attributes. Their numbers are below one UUID drawn for Postroom (ITU-T X.667):
+//! `.1.N` attributes, `.2.N` classes, `.3.N` and `.4.N` names of others that have no number of their own.
+//! A number is never used for something else. A table and nothing else.
+
+use super::attribute::{AttributeType, Usage, dn, ia5, integer, text};
+use super::class::{ObjectClass, auxiliary};
+
+/// A number of ours.
+macro_rules! postroom {
+    ($tail:literal) => {
+        concat!("2.25.293107374140241299908613545523455834333.", $tail)
+    };
+}
+pub(super) use postroom;
+
+pub(super) const ATTRIBUTES: &[AttributeType] = &[
+    // RFC 4512 §4.1.2: what users cannot write must be operational.
+    integer(postroom!("1.1"), &["postroomId"])
+        .usage(Usage::DirectoryOperation)
+        .single()
+        .fixed()
+        .says("number of the account"),
+    integer(postroom!("1.2"), &["postroomQuota"])
+        .single()
+        .says("room for mail in bytes, 0 without limit"),
+    integer(postroom!("1.3"), &["postroomQuotaMessages"])
+        .single()
+        .says("room for mail in messages, 0 without limit"),
+    text(postroom!("1.4"), &["postroomStatus"]).single().says("active or disabled"),
+    text(postroom!("1.5"), &["postroomRole"]).single().says("user or admin"),
+    ia5(postroom!("1.6"), &["postroomForward"]).says("addresses that mail goes on to"),
+    dn(postroom!("1.7"), &["memberOf"])
+        .usage(Usage::DsaOperation)
+        .fixed()
+        .says("groups that name the entry as a member"),
+];
+
+pub(super) const CLASSES: &[ObjectClass] = &[
+    auxiliary(postroom!("2.1"), &["postroomAccount"], &["top"])
+        .may(&[
+            "mail",
+            "uid",
+            "displayName",
+            "userPassword",
+            "authPassword",
+            "preferredLanguage",
+            "postroomQuota",
+            "postroomQuotaMessages",
+            "postroomStatus",
+            "postroomRole",
+            "postroomForward",
+        ])
+        .says("a person or thing with a mailbox"),
+    auxiliary(postroom!("2.2"), &["postroomDomain"], &["top"])
+        .may(&["associatedDomain", "postroomQuota", "postroomQuotaMessages", "postroomStatus"])
+        .says("a mail domain of the box"),
+];
