@@ -7,14 +7,22 @@
 pub mod dn;
 pub mod filter;
 pub mod matching;
+mod modify;
 mod refusal;
+#[cfg(test)]
+mod rules_tests;
 pub mod schema;
+pub mod validate;
 
 use std::collections::BTreeMap;
 
 pub use dn::{Ava, Dn, Rdn};
 pub use filter::{Filter, Subject};
+pub use modify::{Modification, modify, rename};
 pub use refusal::{Code, Refusal};
+pub use validate::{
+    add_naming_values, refuse_server_attributes, structural_class, validate, validate_change,
+};
 
 /// Attributes of an entry by [`schema::key`]: the first name of the type in lower case, options behind it
 /// (`cn;lang-de`). No key is without a value.
