@@ -4,7 +4,7 @@ use base::UidRanges;
 use store::{Copied, Rights, StoreError};
 
 use super::parse::{Numbers, SequenceSet};
-use super::reply::{Answer, Fail, Outcome, ok, try_create};
+use super::reply::{Answer, Fail, GONE, Outcome, no, ok, try_create};
 use super::session::Session;
 
 /// `COPYUID uidvalidity from to`; both sets ascend, so that the n-th UIDs belong together.
@@ -42,7 +42,8 @@ impl Session {
             self.note_own_change();
         }
         if copied.source.is_empty() {
-            return ok(done);
+            // RFC 2180 §4.4.1; by UID what is not there is no mistake (RFC 9051 §6.4.9).
+            return if numbers == Numbers::Sequence { Err(no(GONE)) } else { ok(done) };
         }
         let code = copyuid(&copied);
         if is_move {

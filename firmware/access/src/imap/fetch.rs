@@ -12,7 +12,7 @@ use super::objectid::email_id;
 use super::parse::{Bad, Fetch, FetchItem, Numbers, SequenceSet};
 use super::preview;
 use super::quick::{self, Quick};
-use super::reply::{Answer, CORRUPTION, Fail, Outcome, ok};
+use super::reply::{Answer, CORRUPTION, Fail, GONE, Outcome, ok};
 use super::section::{self, Content, piece_len};
 use super::session::Session;
 use super::view::Sequence;
@@ -128,7 +128,7 @@ impl Session {
         // RFC 5530: gone, but the client may not hear of it in this command.
         if numbers == Numbers::Sequence && plan.changed_since.is_none() && count.sent < target.len()
         {
-            return ok("[EXPUNGEISSUED] Some messages are gone");
+            return ok(GONE);
         }
         ok("FETCH completed")
     }

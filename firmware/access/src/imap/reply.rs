@@ -76,6 +76,9 @@ pub(crate) fn no_mailbox() -> Fail {
     no("[NONEXISTENT] There is no such mailbox")
 }
 
+/// RFC 5530: a sequence number stands for a message that another session expunged.
+pub(crate) const GONE: &str = "[EXPUNGEISSUED] Some messages are gone";
+
 /// RFC 9051 §6.3.12 and §6.4.7: the target does not exist, but could be made.
 pub(crate) fn try_create() -> Fail {
     no("[TRYCREATE] There is no such mailbox")

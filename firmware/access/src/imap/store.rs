@@ -4,7 +4,7 @@ use base::{MailboxId, ModSeq, Uid, UidRanges};
 use store::{FlagOp, FlagOutcome, Flags, Rights};
 
 use super::parse::{Numbers, StoreFlags};
-use super::reply::{Answer, Fail, Outcome, ok};
+use super::reply::{Answer, Fail, GONE, Outcome, no, ok};
 use super::rights::{allowed_flags, no_permission};
 use super::session::Session;
 
@@ -65,18 +65,24 @@ impl Session {
             return ok("STORE completed");
         }
         let marking = (wanted.op, flags, wanted.unchanged_since.map(ModSeq), rights);
-        let mut modified = UidRanges::new();
+        let (mut modified, mut marked) = (UidRanges::new(), 0);
         // RFC 9051 does not ask for all or nothing: the writer has time for others in between, and the
         // answers of a slice are all that is in memory.
         for slice in slices(&uids, SLICE) {
             let outcome =
                 self.store_slice(mailbox, slice, &marking, numbers, wanted.is_silent).await?;
+            marked += outcome.rows.len() as u64;
             for &(first, last) in outcome.modified.ranges() {
                 modified.insert_range(Uid(first), Uid(last));
             }
         }
+        let is_gone = numbers == Numbers::Sequence && marked + modified.len() < uids.len();
+        // RFC 2180 §4.2.2.
+        if is_gone && marked == 0 && modified.is_empty() && !wanted.is_silent {
+            return Err(no(GONE));
+        }
         if modified.is_empty() {
-            return ok("STORE completed");
+            return ok(if is_gone { GONE } else { "STORE completed" });
         }
         let modified = self.as_asked(&modified, numbers)?;
         Ok(Answer::Ok(format!("[MODIFIED {modified}] Conditional STORE failed for some").into()))

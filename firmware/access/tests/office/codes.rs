@@ -91,6 +91,22 @@ fn disabled_accounts_are_sent_to_the_admin() {
     office.check();
 }
 
+/// RFC 5530: what takes room is refused before it comes; all else goes on.
+#[test]
+fn a_full_disk_is_told_before_the_message() {
+    let office = Office::start_with(&[("anna", None)], u64::MAX);
+    let mut client = office.client("anna");
+    let refused = last(&mut client, "a1 APPEND INBOX {14}");
+    assert!(refused.starts_with("a1 NO [UNAVAILABLE] "), "{refused}");
+    let refused = last(&mut client, "a2 APPEND INBOX {14+}\r\nSubject: a\r\n\r\n");
+    assert!(refused.starts_with("a2 NO [UNAVAILABLE] "), "{refused}");
+    for (tag, command) in [("a3", "SELECT INBOX"), ("a4", "SUBSCRIBE Sent"), ("a5", "EXPUNGE")] {
+        let done = last(&mut client, &format!("{tag} {command}"));
+        assert!(done.starts_with(&format!("{tag} OK ")), "{done}");
+    }
+    office.check();
+}
+
 /// RFC 3502, RFC 7888 §4: what is too many for one command is read away and refused, and the session goes on.
 #[test]
 fn too_many_messages_for_one_command_are_refused() {

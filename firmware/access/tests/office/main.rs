@@ -50,7 +50,7 @@ async fn account(ctx: &Context, name: &str, quota_bytes: Option<u64>) -> Account
     ctx.store.create_account(account).await.unwrap()
 }
 
-async fn open(dir: &Path) -> Context {
+async fn open(dir: &Path, reserve_bytes: u64) -> Context {
     let mut budget = TierBudget::of(Tier::OneGb);
     // The shape of the hash is not what is tested here.
     budget.password_hashes_at_once = 4;
@@ -58,7 +58,7 @@ async fn open(dir: &Path) -> Context {
         cache_bytes: 8 << 20,
         message_bytes_max: budget.message_bytes_max,
         queue_entries_max: 1_000,
-        reserve_bytes: Some(0),
+        reserve_bytes: Some(reserve_bytes),
         ..Options::new(dir)
     };
     let clock = Arc::new(SystemClock);
@@ -70,6 +70,11 @@ async fn open(dir: &Path) -> Context {
 
 impl Office {
     fn start(accounts: &[(&str, Option<u64>)]) -> Self {
+        Self::start_with(accounts, 0)
+    }
+
+    /// `reserve_bytes` of the disk must stay free.
+    fn start_with(accounts: &[(&str, Option<u64>)], reserve_bytes: u64) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -78,7 +83,7 @@ impl Office {
         let dir = tempfile::tempdir().unwrap();
         let mut ports = BTreeMap::new();
         let ctx = runtime.block_on(async {
-            let ctx = open(dir.path()).await;
+            let ctx = open(dir.path(), reserve_bytes).await;
             ctx.store.create_domain(DomainName::parse("office.test").unwrap()).await.unwrap();
             for (name, quota) in accounts {
                 account(&ctx, name, *quota).await;
