@@ -14,6 +14,7 @@ mod syntax;
 mod system;
 #[cfg(test)]
 mod tests;
+mod text;
 mod x500;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use class::{ClassKind, ObjectClass};
 pub use description::{Description, key};
 pub use syntax::Syntax;
 pub(crate) use syntax::is_oid;
+pub use text::subschema;
 
 const ATTRIBUTES: &[&[AttributeType]] = &[
     system::ATTRIBUTES,

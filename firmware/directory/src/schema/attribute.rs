@@ -13,6 +13,8 @@ pub enum Usage {
     UserApplications,
     /// The directory, one value everywhere.
     DirectoryOperation,
+    /// The directory, over several servers.
+    DistributedOperation,
     /// This server.
     DsaOperation,
 }

@@ -42,7 +42,7 @@ pub(super) const ATTRIBUTES: &[AttributeType] = &[
     text("2.16.840.1.113730.3.1.34", &["ref"])
         .equality(&rules::CASE_EXACT)
         .without_substrings()
-        .usage(Usage::DirectoryOperation),
+        .usage(Usage::DistributedOperation),
     opaque("1.3.6.1.4.1.4203.1.3.4", &["authPassword"], Syntax::AuthPassword)
         .equality(&rules::AUTH_PASSWORD_EXACT),
     kept(oid("2.5.21.9", &["structuralObjectClass"])),

@@ -113,3 +113,62 @@ fn syntaxes_take_what_they_should() {
     assert!(!Syntax::Certificate.accepts(&[0x30, 0x02, 0x00]));
     assert!(!Syntax::Certificate.accepts(b"0"));
 }
+
+#[test]
+fn the_subschema_says_it_in_the_words_of_the_standard() {
+    let subschema = subschema();
+    let has = |key: &str, text: &str| {
+        let values = subschema.get(key).unwrap();
+        assert!(values.iter().any(|value| value == text.as_bytes()), "{text}");
+    };
+    has("attributetypes", "( 2.5.4.3 NAME ( 'cn' 'commonName' ) SUP name )");
+    has(
+        "attributetypes",
+        "( 2.5.4.6 NAME ( 'c' 'countryName' ) SUP name SYNTAX 1.3.6.1.4.1.1466.115.121.1.11 SINGLE-VALUE )",
+    );
+    has(
+        "attributetypes",
+        "( 2.5.18.1 NAME 'createTimestamp' EQUALITY generalizedTimeMatch ORDERING \
+         generalizedTimeOrderingMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.24 SINGLE-VALUE \
+         NO-USER-MODIFICATION USAGE directoryOperation )",
+    );
+    has("objectclasses", "( 2.5.6.0 NAME 'top' ABSTRACT MUST objectClass )");
+    has("objectclasses", "( 1.3.6.1.1.3.1 NAME 'uidObject' SUP top AUXILIARY MUST uid )");
+    has(
+        "matchingrules",
+        "( 2.5.13.2 NAME 'caseIgnoreMatch' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )",
+    );
+    has(
+        "ldapsyntaxes",
+        "( 1.3.6.1.4.1.1466.115.121.1.8 DESC 'Certificate' X-BINARY-TRANSFER-REQUIRED 'TRUE' \
+         X-NOT-HUMAN-READABLE 'TRUE' )",
+    );
+    assert_eq!(subschema["attributetypes"].len(), attributes().count());
+    // It is an entry like any other.
+    let dn = crate::Dn::parse("cn=Subschema").unwrap();
+    assert_eq!(crate::validate(&dn, subschema), Ok(()));
+}
+
+/// What is named is defined: rules and syntaxes too.
+#[test]
+fn rules_and_syntaxes_are_listed() {
+    use crate::matching::rules;
+    let mut seen = BTreeSet::new();
+    for rule in rules::ALL {
+        assert!(seen.insert(rule.oid) && seen.insert(rule.name), "{}", rule.name);
+        assert_eq!(rules::named(rule.name), Some(*rule));
+    }
+    for attribute in attributes() {
+        for rule in
+            [attribute.equality, attribute.ordering, attribute.substrings].into_iter().flatten()
+        {
+            assert!(
+                rules::ALL.contains(&rule) && rule.applies_to(attribute),
+                "{}",
+                attribute.name()
+            );
+        }
+    }
+    let oids: BTreeSet<_> = Syntax::ALL.iter().map(|syntax| syntax.oid()).collect();
+    assert_eq!(oids.len(), Syntax::ALL.len());
+}
