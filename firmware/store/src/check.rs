@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use base::{AccountId, BlobId, MailboxId};
+use base::{AccountId, BlobId, MailboxId, Timestamp};
 
 use crate::index::{Snapshot, View};
 use crate::segment::Segments;
@@ -113,7 +113,8 @@ impl Store {
         let _lock = disk::lock(&**disk, dir)?;
         // What a killed process acknowledged and no checkpoint has seen belongs to the store.
         let segments = Segments::new(Arc::clone(disk), &disk::segments_path(dir));
-        let (database, _) = store::open_index(options, &segments, Mode::Check)?;
+        let (database, _) =
+            store::open_index(options, &segments, Mode::Check, Timestamp::default())?;
         let view = Snapshot::of(&database)?;
         let mut walk = Walk {
             view: &view,

@@ -213,7 +213,7 @@ mod tests {
 
     use super::*;
     use crate::blob::Blob;
-    use crate::directory::{account::AccountRow, address_index, alias};
+    use crate::directory::{account::AccountRow, address_index};
     use crate::mailbox::{changes, flags, message_row::MessageRow, row::MailboxRow, usage::Usage};
     use crate::segment::{Header, RECORD_HEADER_BYTES};
 
@@ -239,7 +239,7 @@ mod tests {
                 Usage::decode(&row).is_err(),
                 AccountRow::decode(&row).is_err(),
                 address_index::decode(&row).is_err(),
-                alias::dn_of_key(&row).is_err(),
+                address_index::address_of_key(&row).is_err(),
                 flags::decode(&row).is_err(),
                 changes::decode(&row).is_err(),
                 crate::acl::row::decode(&row).is_err(),
@@ -249,7 +249,7 @@ mod tests {
                 crate::recovery::block::Block::decode(&row).is_err(),
                 crate::recovery::block::decode_sum(&row).is_err(),
                 crate::recovery::accounts::Grave::decode(&row).is_err(),
-                from_postcard::<crate::Entry>(&row, "entry").is_err(),
+                crate::directory::entry::decode(&row).is_err(),
                 <&[u8; RECORD_HEADER_BYTES]>::try_from(row.as_slice())
                     .is_ok_and(|head| Header::decode(head).is_err()),
             ];

@@ -1,4 +1,7 @@
-//! The words of the directory. Entries are LDAP entries; accounts, domains and aliases are views.
+//! The words of the directory. Entries are LDAP entries; accounts, domains, aliases and groups are views.
+//!
+//! `tree` finds entries, `place` says where one stands, `views` and `indexed` say which rows follow from
+//! one, `writing` is the one way in which entries come, change and go.
 
 pub(crate) mod account;
 pub(crate) mod address_index;
@@ -7,7 +10,12 @@ pub(crate) mod dn;
 pub(crate) mod domain;
 pub(crate) mod entry;
 pub(crate) mod group;
+pub(crate) mod indexed;
+pub(crate) mod place;
 pub(crate) mod resolve;
+pub(crate) mod tree;
+pub(crate) mod views;
+pub(crate) mod writing;
 
 use std::collections::BTreeMap;
 
@@ -19,15 +27,27 @@ use serde::{Deserialize, Serialize};
 pub struct Entry {
     /// Distinguished name, normalised: `uid=anna,ou=people,dc=office,dc=test`.
     pub dn: String,
+    /// The same as its maker wrote it.
+    pub written_dn: String,
     /// entryUUID.
     pub uuid: [u8; 16],
-    /// Attribute name in lower case -> values in order. objectClass is one of them.
+    /// Attribute name in lower case, with its options -> values in order. objectClass is one of them.
     pub attributes: BTreeMap<String, Vec<Vec<u8>>>,
     /// createTimestamp.
     pub created_at: Timestamp,
     /// modifyTimestamp.
     pub modified_at: Timestamp,
+    /// creatorsName: a DN; empty where no one in particular made it.
+    pub creators_name: String,
+    /// modifiersName.
+    pub modifiers_name: String,
+    /// The account that this entry is. Only the store gives and takes it.
+    pub account: Option<AccountId>,
 }
+
+/// The number of an entry; given once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryId(pub u32);
 
 /// A mail domain.
 #[derive(Clone, Debug, PartialEq, Eq)]

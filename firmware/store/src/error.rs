@@ -83,6 +83,9 @@ pub enum StoreError {
     /// A stated limit is reached.
     #[error("limit reached: {0}")]
     LimitReached(&'static str),
+    /// An act of LDAP is refused.
+    #[error("refused: {}", .0.text)]
+    Refused(directory::Refusal),
     /// The caller broke the contract of the act.
     #[error("misuse: {0}")]
     Misuse(&'static str),

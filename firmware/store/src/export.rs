@@ -146,7 +146,7 @@ fn id_of_address(view: &Snapshot, address: &Address) -> Result<Option<AccountId>
     use crate::directory::address_index::{self, Owner};
     match address_index::find(view, address)? {
         Some(Owner::Primary(id) | Owner::Further(id)) => Ok(Some(id)),
-        Some(Owner::Alias) => Ok(None),
+        Some(Owner::Alias(_)) => Ok(None),
         None => deleted_id(view, address),
     }
 }

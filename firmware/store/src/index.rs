@@ -25,7 +25,7 @@ type Bytes = &'static [u8];
 
 /// The tables. The discriminant is the place in [`TABLES`] and the table's number in the log: new tables go
 /// to the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum T {
     /// name -> counters and the end of the log.
     Meta,
@@ -49,17 +49,17 @@ pub(crate) enum T {
     Hash,
     /// content number -> octets of its lines with CRLF, where they are not its size.
     LineOctets,
-    /// account id -> DN and state.
+    /// account id -> entry number and state.
     Account,
     /// account id -> bytes used, mailboxes, last UIDVALIDITY.
     Usage,
     /// account, name -> subscribed.
     Subscription,
-    /// DN -> LDAP entry.
+    /// entry number -> LDAP entry.
     Entry,
     /// domain, local part -> whose address it is.
     Address,
-    /// domain -> DN.
+    /// domain -> entry number.
     Domain,
     /// queue id -> queue entry.
     Queue,
@@ -79,15 +79,19 @@ pub(crate) enum T {
     Acl,
     /// principal, owner, mailbox id -> nothing.
     AclPrincipal,
-    /// group -> DN.
+    /// group -> entry number.
     Group,
     /// account id, group -> nothing.
     Membership,
     /// mailbox id, account id, entry -> a value of METADATA.
     Annotation,
+    /// DN from the root -> entry number.
+    EntryDn,
+    /// attribute, value, entry number -> nothing.
+    EntryIndex,
 }
 
-const TABLES: [(T, &str); 29] = [
+const TABLES: [(T, &str); 31] = [
     (T::Meta, "meta"),
     (T::Mailbox, "mailbox"),
     (T::MailboxName, "mailbox_name"),
@@ -117,6 +121,8 @@ const TABLES: [(T, &str); 29] = [
     (T::Group, "group"),
     (T::Membership, "membership"),
     (T::Annotation, "annotation"),
+    (T::EntryDn, "entry_dn"),
+    (T::EntryIndex, "entry_index"),
 ];
 
 impl T {

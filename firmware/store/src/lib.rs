@@ -75,7 +75,7 @@ mod writer;
 pub use acl::{Access, AclOp, Found, NewPlace, OFFICE, Rights};
 pub use annotation::{AnnotationChange, AnnotationScope};
 pub use directory::{
-    Account, AccountChange, AccountState, Alias, Domain, Entry, Group, NewAccount, Quota,
+    Account, AccountChange, AccountState, Alias, Domain, Entry, EntryId, Group, NewAccount, Quota,
     Resolution,
 };
 pub use disk::{Disk, DiskFile};

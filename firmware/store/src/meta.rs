@@ -2,15 +2,15 @@
 
 use base::{AccountId, BlobId, MailboxId, QueueId};
 
-use crate::StoreError;
 use crate::codec::{In, Out};
 use crate::index::{T, Tables, View};
 use crate::segment::LogEnd;
+use crate::{EntryId, StoreError};
 
 /// The format that this code writes.
-pub(crate) const FORMAT: u64 = 2;
-/// The format that this code upgrades.
-pub(crate) const OLD_FORMAT: u64 = 1;
+pub(crate) const FORMAT: u64 = 3;
+/// The oldest format that this code upgrades.
+pub(crate) const OLDEST_FORMAT: u64 = 1;
 
 const FORMAT_KEY: &[u8] = b"format";
 const LOG_END_KEY: &[u8] = b"log_end";
@@ -22,6 +22,7 @@ const NEXT_MAILBOX: &[u8] = b"next_mailbox";
 const NEXT_QUEUE: &[u8] = b"next_queue";
 const NEXT_CONTENT: &[u8] = b"next_content";
 const NEXT_EXPUNGED: &[u8] = b"next_expunged";
+const NEXT_ENTRY: &[u8] = b"next_entry";
 
 fn number(view: &impl View, key: &[u8]) -> Result<Option<u64>, StoreError> {
     let Some(row) = view.get(T::Meta, key)? else { return Ok(None) };
@@ -117,4 +118,9 @@ pub(crate) fn next_queue(tables: &mut Tables<'_>) -> Result<QueueId, StoreError>
 /// The number of the next block of deleted messages.
 pub(crate) fn next_expunged(tables: &mut Tables<'_>) -> Result<u64, StoreError> {
     next(tables, NEXT_EXPUNGED)
+}
+
+/// The number of the next entry of the directory.
+pub(crate) fn next_entry(tables: &mut Tables<'_>) -> Result<EntryId, StoreError> {
+    next_small(tables, NEXT_ENTRY).map(EntryId)
 }

@@ -5,6 +5,7 @@
 //! again (EXPORT takes mail out of the log then).
 
 mod counts;
+mod entries;
 mod leftovers;
 #[cfg(test)]
 mod tests;
@@ -91,6 +92,7 @@ impl Store {
 impl Repair<'_, '_, '_> {
     fn run(&mut self) -> Result<(), StoreError> {
         self.read_contents()?;
+        self.entries()?;
         for (key, value) in rows_of(&self.tx.tables, T::Mailbox, &[])? {
             let Ok(id) = In::plain(&key, "mailbox id").u32().map(MailboxId) else { continue };
             match MailboxRow::decode(&value) {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use base::Clock;
+use base::{Clock, Timestamp};
 use redb::Database;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -78,6 +78,7 @@ pub(crate) fn open_index(
     options: &Options,
     segments: &Segments,
     mode: Mode,
+    now: Timestamp,
 ) -> Result<(Database, Replayed), StoreError> {
     let (disk, dir) = (&*options.disk, options.dir.as_path());
     let path = disk::index_path(dir);
@@ -103,15 +104,19 @@ pub(crate) fn open_index(
     match format(&database)? {
         Some(meta::FORMAT) if index::has_all_tables(&database)? => {}
         None | Some(meta::FORMAT) => make_tables(&database)?,
-        Some(meta::OLD_FORMAT) if mode == Mode::Run => {
+        Some(from @ meta::OLDEST_FORMAT..meta::FORMAT) if mode == Mode::Run => {
+            if from > meta::OLDEST_FORMAT {
+                // What the log has behind the index are changes of the old rows.
+                replay::run(&database, segments)?;
+            }
             drop(database);
-            let kept = disk.open(&dir.join("index.v1"), true).map_err(open)?;
+            let kept = disk.open(&dir.join(format!("index.v{from}")), true).map_err(open)?;
             upgrade::keep(&*file, &kept).map_err(open)?;
             // It may be of a time after the last upgrade, if the way back was taken meanwhile.
             search_index::history::clear(disk, dir).map_err(open)?;
             disk.sync_dir(dir).map_err(open)?;
             database = index::open(file, options.cache_bytes)?;
-            upgrade::run(&database, segments)?;
+            upgrade::run(&database, segments, from, now)?;
         }
         Some(other) => {
             let ours = meta::FORMAT;
@@ -126,7 +131,7 @@ pub(crate) fn open_index(
 /// Opens the index of a stopped store on a disk that takes no writes: with what the log has behind it, or
 /// as it is where that cannot be read.
 pub(crate) fn open_to_read(options: &Options, segments: &Segments) -> Result<Database, StoreError> {
-    match open_index(options, segments, Mode::Check) {
+    match open_index(options, segments, Mode::Check, Timestamp::default()) {
         Ok((database, _)) => Ok(database),
         Err(e) => {
             let dir = options.dir.as_path();
@@ -179,7 +184,7 @@ impl Store {
         let lock = disk::prepare(&*options.disk, dir)?;
         let segments =
             Arc::new(Segments::new(Arc::clone(&options.disk), &disk::segments_path(dir)));
-        let (database, replayed) = open_index(&options, &segments, Mode::Run)?;
+        let (database, replayed) = open_index(&options, &segments, Mode::Run, clock.now())?;
         let database = Arc::new(database);
         let snapshot = Snapshot::of(&database)?;
         let settings = Arc::new(settings::load(&snapshot)?);

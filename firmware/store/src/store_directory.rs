@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base::{AccountId, Address, DomainName};
 use tokio::sync::watch;
 
-use crate::directory::{account, alias, domain, entry, resolve};
+use crate::directory::{account, alias, domain, resolve, tree};
 use crate::{
     Account, AccountChange, Alias, Domain, Entry, NewAccount, Resolution, Settings, Store,
     StoreError, TlsIdentity, settings,
@@ -116,9 +116,9 @@ impl Store {
         resolve::resolve(&self.snapshot()?, address)
     }
 
-    /// The stored LDAP entry of an account, domain or alias, by DN.
+    /// The stored LDAP entry of a DN.
     pub fn entry(&self, dn: &str) -> Result<Option<Entry>, StoreError> {
-        entry::find(&self.snapshot()?, dn)
+        Ok(tree::find(&self.snapshot()?, dn)?.map(|stored| stored.entry))
     }
 
     /// The settings as last committed.

@@ -1,8 +1,10 @@
-//! From format 1, which named contents by their hash and never replayed its log, to format 2. One
-//! transaction: a crash leaves the one or the other.
+//! From format 1, which named contents by their hash and never replayed its log, to format 2; and from there
+//! on (`entries`). One transaction: a crash leaves the one or the other.
 //!
-//! A copy of the old index stays as `index.v1`: with it and the segments the version before opens again,
-//! without what came since.
+//! A copy of the old index stays as `index.v1` or `index.v2`: with it and the segments the version before
+//! opens again, without what came since.
+
+mod entries;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,9 +13,10 @@ use base::{AccountId, BlobHash, BlobId, QueueId, Timestamp};
 use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 use serde::Deserialize;
 
+use self::entries::OldAccountRow;
 use crate::blob::{self, Blob};
 use crate::codec::{In, Out, blob_key, from_postcard};
-use crate::directory::account::{self, AccountRow};
+use crate::directory::account;
 use crate::index::{self, T, Tables, View};
 use crate::mailbox::message_row::MessageRow;
 use crate::recovery::accounts;
@@ -56,24 +59,35 @@ pub(crate) fn keep(from: &dyn DiskFile, to: &Arc<dyn DiskFile>) -> std::io::Resu
     to.sync_data()
 }
 
-/// Turns the index into one of format 2.
-pub(crate) fn run(database: &Database, segments: &Segments) -> Result<(), StoreError> {
-    tracing::info!("the store is brought from format 1 to format 2");
+/// Brings an index of format `from` to this one, in one transaction. Of format 2 the log must have been
+/// replayed before: its changes are of the rows as they were.
+pub(crate) fn run(
+    database: &Database,
+    segments: &Segments,
+    from: u64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tracing::info!(from, to = meta::FORMAT, "the store is brought to a later format");
     let mut transaction = index::begin(database)?;
     index::make_durable(&mut transaction)?;
     let mut tables = Tables::open(&transaction);
     tables.make_all()?;
-    let end = meta::old_log_end(&tables)?;
-    contents(&transaction, &mut tables, segments, end)?;
-    messages(&mut tables)?;
-    spool(&mut tables)?;
-    graves(&mut tables)?;
-    meta::put_log_end(&mut tables, end, 0)?;
+    if from == meta::OLDEST_FORMAT {
+        let end = meta::old_log_end(&tables)?;
+        contents(&transaction, &mut tables, segments, end)?;
+        messages(&mut tables)?;
+        spool(&mut tables)?;
+        graves(&mut tables)?;
+        meta::put_log_end(&mut tables, end, 0)?;
+    }
+    entries::run(&mut tables, now)?;
     meta::put_format(&mut tables)?;
     tables.flush()?;
     drop(tables);
-    for old in [BLOB, TEXT] {
-        transaction.delete_table(old).map_err(StoreError::index("dropping a table"))?;
+    if from == meta::OLDEST_FORMAT {
+        for old in [BLOB, TEXT] {
+            transaction.delete_table(old).map_err(StoreError::index("dropping a table"))?;
+        }
     }
     transaction.commit().map_err(StoreError::index("committing"))
 }
@@ -167,7 +181,7 @@ fn messages(tables: &mut Tables<'_>) -> Result<(), StoreError> {
 fn graves(tables: &mut Tables<'_>) -> Result<(), StoreError> {
     let mut deleted = Vec::new();
     tables.scan(T::Account, &[], &[], &mut |key, row| {
-        let row = AccountRow::decode(row)?;
+        let row = OldAccountRow::decode(row)?;
         if let Some(at) = row.deleted_at {
             deleted.push((AccountId(In::plain(key, "account id").u32()?), row.dn, at));
         }

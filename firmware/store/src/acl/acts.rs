@@ -163,6 +163,32 @@ pub(crate) fn forget_account(
     Ok(count)
 }
 
+/// A group has another name: its rights stay.
+pub(crate) fn rename_principal(
+    tx: &mut Tx<'_, '_>,
+    old: &Principal,
+    new: &Principal,
+) -> Result<(), StoreError> {
+    let mut naming = Vec::new();
+    // Entries that take away are in no index.
+    tx.tables.scan(T::Acl, &[], &[], &mut |key, value| {
+        let entries = list::decode(value)?;
+        if entries.iter().any(|entry| entry.principal == *old) {
+            naming.push((MailboxId(In::plain(key, "key of a list").u32()?), entries));
+        }
+        Ok(true)
+    })?;
+    for (id, mut entries) in naming {
+        let Some(mailbox) = row::find(&tx.tables, id)? else { continue };
+        for entry in entries.iter_mut().filter(|entry| entry.principal == *old) {
+            entry.principal = new.clone();
+        }
+        list::put(tx, mailbox.account, id, &entries)?;
+        tx.effects.touched.insert(id, mailbox.highest_modseq);
+    }
+    Ok(())
+}
+
 /// The list as it is told: the owner first, then in the order in which entries came.
 pub(crate) fn show(view: &impl View, id: MailboxId) -> Result<Vec<(String, Rights)>, StoreError> {
     let mailbox = row::existing(view, id)?;

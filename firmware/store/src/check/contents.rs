@@ -70,6 +70,7 @@ pub(super) fn walk(walk: &mut Walk<'_>, segments: &Segments) -> Result<(), Store
             b"next_account" => walk.accounts.last().map(|id| u64::from(id.0)),
             b"next_content" => highest.map(|id| id.0),
             b"next_mailbox" => walk.mailboxes.last().map(|id| u64::from(id.0)),
+            b"next_entry" => last_entry_id(walk.view)?,
             b"next_expunged" => walk.deleted_blocks.last().copied(),
             _ => last_queue_id(walk.view)?,
         };
@@ -86,6 +87,15 @@ fn last_queue_id(view: &impl View) -> Result<Option<u64>, StoreError> {
     let mut last = None;
     view.scan(T::Queue, &[], &[], &mut |key, _| {
         last = <[u8; 8]>::try_from(key).ok().map(u64::from_be_bytes);
+        Ok(true)
+    })?;
+    Ok(last)
+}
+
+fn last_entry_id(view: &impl View) -> Result<Option<u64>, StoreError> {
+    let mut last = None;
+    view.scan(T::Entry, &[], &[], &mut |key, _| {
+        last = <[u8; 4]>::try_from(key).ok().map(|id| u32::from_be_bytes(id).into());
         Ok(true)
     })?;
     Ok(last)

@@ -7,7 +7,7 @@ use base::AccountId;
 use super::{Walk, rows_of};
 use crate::acl::OFFICE;
 use crate::codec::{In, account_key};
-use crate::directory::account::AccountRow;
+use crate::directory::account::{self, AccountRow};
 use crate::index::{T, View};
 use crate::recovery::accounts::Grave;
 use crate::recovery::block::{self, Block};
@@ -74,7 +74,7 @@ fn check_accounts(walk: &mut Walk<'_>) -> Result<(), StoreError> {
         let Some(id) = walk.note(In::plain(&key, "account id").u32()).map(AccountId) else {
             continue;
         };
-        walk.note(Grave::decode(&row).and_then(|grave| grave.entry.address()));
+        walk.note(Grave::decode(&row).and_then(|grave| account::claims(view, &grave.entry)));
         let row = view.get(T::Account, &account_key(id))?;
         let row = row.map(|row| AccountRow::decode(&row)).transpose();
         let is_deleted =

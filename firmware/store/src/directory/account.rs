@@ -3,52 +3,57 @@
 use base::{AccountId, Address, DomainName, Timestamp};
 
 use super::address_index::{self, Owner};
-use super::{dn, entry, group};
+use super::tree::{self, Stored};
+use super::views::{Claims, Meaning};
+use super::{dn, entry, writing};
 use crate::acl::OFFICE;
 use crate::codec::{In, Out, account_key};
-use crate::index::{T, Tables, View};
-use crate::mailbox::{acts, usage};
-use crate::recovery::accounts;
+use crate::index::{T, View};
+use crate::mailbox::usage;
 use crate::writer::Tx;
-use crate::{Account, AccountChange, AccountState, Entry, NewAccount, Quota, Settings, StoreError};
+use crate::{
+    Account, AccountChange, AccountState, Entry, EntryId, NewAccount, Quota, Settings, StoreError,
+};
 
 /// Further addresses of one account.
 const ALIASES_MAX: usize = 1_000;
 /// How LDAP servers mark a password that is a PHC string of argon2.
 const ARGON2: &str = "{ARGON2}";
 
-const CLASSES: [&str; 7] = [
-    "top",
-    "person",
-    "organizationalPerson",
-    "inetOrgPerson",
-    "inetLocalMailRecipient",
-    "postroomAccount",
-    "uidObject",
-];
+/// Our class.
+const CLASS: &str = "postroomAccount";
+/// The class of further addresses.
+const RECIPIENT: &str = "inetLocalMailRecipient";
+const CLASSES: [&str; 7] =
+    ["top", "person", "organizationalPerson", "inetOrgPerson", RECIPIENT, CLASS, "uidObject"];
+/// Who is of one of these can be an account.
+pub(crate) const PERSONS: [&str; 2] = ["inetOrgPerson", CLASS];
+/// Version 1 had the DN.
+const ROW_VERSION: u8 = 2;
 
 /// The row of an account; it outlives the entry for the retention time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AccountRow {
     /// When the account was deleted.
     pub(crate) deleted_at: Option<Timestamp>,
-    pub(crate) dn: String,
+    /// Its entry; of no meaning once it is deleted.
+    pub(crate) entry: EntryId,
 }
 
 impl AccountRow {
     pub(crate) fn decode(row: &[u8]) -> Result<Self, StoreError> {
-        let mut row = In::versioned(row, "account row")?;
+        let mut row = In::of_version(ROW_VERSION, row, "account row")?;
         let is_deleted = row.u8()? == 1;
         let at = Timestamp(row.u64()?.cast_signed());
-        Ok(Self { deleted_at: is_deleted.then_some(at), dn: row.text()? })
+        Ok(Self { deleted_at: is_deleted.then_some(at), entry: EntryId(row.u32()?) })
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let at = self.deleted_at.unwrap_or_default();
-        Out::versioned()
+        Out::of_version(ROW_VERSION)
             .u8(self.deleted_at.is_some().into())
             .u64(at.0.cast_unsigned())
-            .bytes(self.dn.as_bytes())
+            .u32(self.entry.0)
             .0
     }
 }
@@ -74,18 +79,37 @@ pub(crate) fn is_admin(view: &impl View, id: AccountId) -> Result<bool, StoreErr
     Ok(live_entry(view, id)?.is_some_and(|entry| entry.first(entry::ROLE) == Some("admin")))
 }
 
+/// The entry of an account that lives.
+pub(crate) fn stored(view: &impl View, id: AccountId) -> Result<Option<Stored>, StoreError> {
+    live_row(view, id)?.map(|row| tree::existing(view, row.entry)).transpose()
+}
+
 fn live_entry(view: &impl View, id: AccountId) -> Result<Option<Entry>, StoreError> {
-    live_row(view, id)?.map(|row| entry::existing(view, &row.dn)).transpose()
+    Ok(stored(view, id)?.map(|stored| stored.entry))
+}
+
+/// The addresses of the entry of an account; of one that is deleted also where its domain is gone.
+pub(crate) fn claims(view: &impl View, entry: &Entry) -> Result<Claims, StoreError> {
+    if let Some(claims) = Meaning::of(view, entry)?.account {
+        return Ok(claims);
+    }
+    let mut all = entry.addresses(entry::ADDRESS).into_iter();
+    let further = entry.addresses(entry::FURTHER);
+    match all.next() {
+        Some(primary) => Ok(Claims { primary, further: all.chain(further).collect() }),
+        None => Err(StoreError::Damaged(format!("{} has no address", entry.dn))),
+    }
 }
 
 /// The typed view of an entry.
-fn account_of(id: AccountId, entry: &Entry) -> Result<Account, StoreError> {
+fn account_of(view: &impl View, id: AccountId, entry: &Entry) -> Result<Account, StoreError> {
     let password = entry.first(entry::PASSWORD);
+    let claims = claims(view, entry)?;
     Ok(Account {
         id,
-        address: entry.address()?,
+        address: claims.primary,
         name: entry.first(entry::NAME).unwrap_or_default().to_owned(),
-        aliases: entry.addresses(entry::FURTHER),
+        aliases: claims.further,
         quota_bytes: entry.first(entry::QUOTA).and_then(|text| text.parse().ok()),
         quota_messages: entry.first(entry::QUOTA_MESSAGES).and_then(|text| text.parse().ok()),
         state: match entry.first(entry::STATUS) {
@@ -100,7 +124,7 @@ fn account_of(id: AccountId, entry: &Entry) -> Result<Account, StoreError> {
 }
 
 pub(crate) fn find(view: &impl View, id: AccountId) -> Result<Option<Account>, StoreError> {
-    live_entry(view, id)?.map(|entry| account_of(id, &entry)).transpose()
+    live_entry(view, id)?.map(|entry| account_of(view, id, &entry)).transpose()
 }
 
 pub(crate) fn by_address(
@@ -109,7 +133,7 @@ pub(crate) fn by_address(
 ) -> Result<Option<Account>, StoreError> {
     match address_index::find(view, address)? {
         Some(Owner::Primary(id) | Owner::Further(id)) => find(view, id),
-        Some(Owner::Alias) | None => Ok(None),
+        Some(Owner::Alias(_)) | None => Ok(None),
     }
 }
 
@@ -276,12 +300,14 @@ pub(crate) fn add_verifier(
     hash: &str,
     verifier: &str,
 ) -> Result<(), StoreError> {
-    let mut entry = live_entry(&tx.tables, id)?.ok_or(StoreError::NoSuchAccount)?;
+    let before = stored(&tx.tables, id)?.ok_or(StoreError::NoSuchAccount)?;
+    let mut entry = before.entry.clone();
     if entry.first(entry::PASSWORD).and_then(|p| p.strip_prefix(ARGON2)) != Some(hash) {
         return Ok(());
     }
     entry.set(entry::VERIFIER, [verifier]);
-    entry::put(tx, &entry)
+    entry.add_class(CLASS);
+    writing::put(tx, Some(&before), entry).map(drop)
 }
 
 /// Puts another hash in the place of `old`, if that is still the account's.
@@ -291,13 +317,15 @@ pub(crate) fn replace_password(
     old: &str,
     new: &str,
 ) -> Result<(), StoreError> {
-    let mut entry = live_entry(&tx.tables, id)?.ok_or(StoreError::NoSuchAccount)?;
+    let before = stored(&tx.tables, id)?.ok_or(StoreError::NoSuchAccount)?;
+    let mut entry = before.entry.clone();
     let current = entry.first(entry::PASSWORD).map(|p| p.strip_prefix(ARGON2).unwrap_or(p));
     if current != Some(old) {
         return Ok(());
     }
     set_password(&mut entry, Some(&new.to_owned()));
-    entry::put(tx, &entry)
+    entry.add_class(CLASS);
+    writing::put(tx, Some(&before), entry).map(drop)
 }
 
 fn set_role(entry: &mut Entry, is_admin: bool) {
@@ -307,13 +335,7 @@ fn set_role(entry: &mut Entry, is_admin: bool) {
 pub(crate) fn create(tx: &mut Tx<'_, '_>, new: &NewAccount) -> Result<AccountId, StoreError> {
     address_index::must_be_free(&tx.tables, &new.address)?;
     check_aliases(&tx.tables, None, &new.address, &new.aliases)?;
-    let dn = dn::of_account(&new.address);
-    if tx.has(T::Entry, dn.as_bytes())? {
-        return Err(StoreError::Exists);
-    }
-    let mut entry = entry::new(dn.clone(), &CLASSES, tx.now)?;
-    let id = crate::meta::next_account(tx)?;
-    entry.set(entry::ID, [id.to_string()]);
+    let mut entry = entry::new(dn::of_account(&new.address), &CLASSES, tx.now)?;
     entry.set("uid", [new.address.local().to_lowercase()]);
     entry.set(entry::ADDRESS, [new.address.to_string()]);
     entry.set(entry::FURTHER, new.aliases.iter().map(Address::to_string));
@@ -322,12 +344,9 @@ pub(crate) fn create(tx: &mut Tx<'_, '_>, new: &NewAccount) -> Result<AccountId,
     set_name(&mut entry, &new.name, &new.address);
     set_role(&mut entry, new.is_admin);
     set_password(&mut entry, new.password_hash.as_ref());
-    entry::put(tx, &entry)?;
-    tx.put(T::Account, &account_key(id), &AccountRow { deleted_at: None, dn }.encode())?;
-    address_index::claim(tx, &new.address, Owner::Primary(id))?;
-    claim_aliases(tx, id, &new.aliases)?;
-    acts::create_defaults(tx, id)?;
-    Ok(id)
+    let id = writing::put(tx, None, entry)?;
+    let made = tree::existing(&tx.tables, id)?.entry;
+    made.account.ok_or_else(|| StoreError::Damaged(format!("{} is no account", made.dn)))
 }
 
 /// What can be said of a deleted account of which format 1 kept no more than the DN: restored, it needs a
@@ -339,7 +358,7 @@ pub(crate) fn remains(
 ) -> Result<Option<Entry>, StoreError> {
     let Some(address) = dn::address_of_account(dn) else { return Ok(None) };
     let mut entry = entry::new(dn.to_owned(), &CLASSES, deleted_at)?;
-    entry.set(entry::ID, [id.to_string()]);
+    entry.account = Some(id);
     entry.set("uid", [address.local().to_lowercase()]);
     entry.set(entry::ADDRESS, [address.to_string()]);
     entry.set(entry::STATUS, ["active"]);
@@ -348,12 +367,26 @@ pub(crate) fn remains(
     Ok(Some(entry))
 }
 
-fn claim_aliases(
-    tables: &mut Tables<'_>,
-    id: AccountId,
-    aliases: &[Address],
-) -> Result<(), StoreError> {
-    aliases.iter().try_for_each(|alias| address_index::claim(tables, alias, Owner::Further(id)))
+/// Gives an account these further addresses, and no others.
+pub(crate) fn set_aliases(entry: &mut Entry, primary: &Address, old: &[Address], new: &[Address]) {
+    let is_gone = |address: &Address| {
+        let is = |other: &Address| other.key() == address.key();
+        !is(primary) && old.iter().any(is) && !new.iter().any(is)
+    };
+    // `mail` may have some of them too, and others that are not ours.
+    if let Some(mail) = entry.attributes.get_mut(entry::ADDRESS) {
+        mail.retain(|value| {
+            let address = std::str::from_utf8(value).ok().and_then(|t| Address::parse(t).ok());
+            !address.is_some_and(|address| is_gone(&address))
+        });
+    }
+    let mail: Vec<String> = entry.addresses(entry::ADDRESS).iter().map(Address::key).collect();
+    let others = new.iter().filter(|address| !mail.contains(&address.key()));
+    let others: Vec<String> = others.map(Address::to_string).collect();
+    if !others.is_empty() {
+        entry.add_class(RECIPIENT);
+    }
+    entry.set(entry::FURTHER, others);
 }
 
 pub(crate) fn update(
@@ -361,15 +394,12 @@ pub(crate) fn update(
     id: AccountId,
     change: &AccountChange,
 ) -> Result<(), StoreError> {
-    let mut entry = live_entry(&tx.tables, id)?.ok_or(StoreError::NoSuchAccount)?;
-    let address = entry.address()?;
+    let before = stored(&tx.tables, id)?.ok_or(StoreError::NoSuchAccount)?;
+    let mut entry = before.entry.clone();
+    let Claims { primary: address, further } = claims(&tx.tables, &entry)?;
     if let Some(aliases) = &change.aliases {
         check_aliases(&tx.tables, Some(id), &address, aliases)?;
-        for old in entry.addresses(entry::FURTHER) {
-            address_index::release(tx, &old)?;
-        }
-        claim_aliases(tx, id, aliases)?;
-        entry.set(entry::FURTHER, aliases.iter().map(Address::to_string));
+        set_aliases(&mut entry, &address, &further, aliases);
     }
     if let Some(name) = &change.name {
         set_name(&mut entry, name, &address);
@@ -394,34 +424,14 @@ pub(crate) fn update(
     if change.password_hash.is_some() {
         set_password(&mut entry, change.password_hash.as_ref());
     }
+    // An entry that LDAP made may not have the class of these attributes.
+    entry.add_class(CLASS);
     entry.modified_at = tx.now;
-    entry::put(tx, &entry)
+    writing::put(tx, Some(&before), entry).map(drop)
 }
 
 /// The entry and the addresses go; row, mailboxes and usage stay for the retention time.
 pub(crate) fn delete(tx: &mut Tx<'_, '_>, id: AccountId) -> Result<(), StoreError> {
-    let entry = live_entry(&tx.tables, id)?.ok_or(StoreError::NoSuchAccount)?;
-    let account = account_of(id, &entry)?;
-    for address in account.aliases.iter().chain([&account.address]) {
-        address_index::release(tx, address)?;
-    }
-    group::leave_all(tx, id, &account.address)?;
-    entry::remove(tx, &entry.dn)?;
-    let row = AccountRow { deleted_at: Some(tx.now), dn: entry.dn.clone() };
-    tx.put(T::Account, &account_key(id), &row.encode())?;
-    accounts::bury(tx, id, entry)
-}
-
-/// Makes a deleted account live again; the caller has put its entry and asked for its addresses.
-pub(crate) fn bring_back(
-    tables: &mut Tables<'_>,
-    id: AccountId,
-    dn: &str,
-    primary: &Address,
-    further: &[Address],
-) -> Result<(), StoreError> {
-    address_index::claim(tables, primary, Owner::Primary(id))?;
-    claim_aliases(tables, id, further)?;
-    let row = AccountRow { deleted_at: None, dn: dn.to_owned() };
-    tables.put(T::Account, &account_key(id), &row.encode())
+    let before = stored(&tx.tables, id)?.ok_or(StoreError::NoSuchAccount)?;
+    writing::remove(tx, &before)
 }

@@ -2,9 +2,9 @@
 
 use base::{AccountId, Address, DomainName};
 
-use crate::StoreError;
 use crate::codec::{In, Out};
-use crate::index::{T, Tables, View};
+use crate::index::{T, View};
+use crate::{EntryId, StoreError};
 
 /// Whose address it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +13,18 @@ pub(crate) enum Owner {
     Primary(AccountId),
     /// Another address of the account.
     Further(AccountId),
-    /// An alias; its DN follows from the address.
-    Alias,
+    /// An alias: this entry.
+    Alias(EntryId),
+}
+
+impl Owner {
+    /// True if it is this account, or an alias with this number.
+    pub(crate) fn is(self, account: Option<AccountId>, entry: Option<EntryId>) -> bool {
+        match self {
+            Self::Primary(id) | Self::Further(id) => account == Some(id),
+            Self::Alias(id) => entry == Some(id),
+        }
+    }
 }
 
 /// Domain, 0, local part in lower case.
@@ -36,7 +46,7 @@ pub(crate) fn decode(row: &[u8]) -> Result<Owner, StoreError> {
     Ok(match (row.u8()?, row.u32()?) {
         (1, id) => Owner::Primary(AccountId(id)),
         (2, id) => Owner::Further(AccountId(id)),
-        (3, _) => Owner::Alias,
+        (3, id) => Owner::Alias(EntryId(id)),
         (other, _) => return Err(StoreError::Damaged(format!("address of kind {other}"))),
     })
 }
@@ -45,22 +55,14 @@ pub(crate) fn find(view: &impl View, address: &Address) -> Result<Option<Owner>,
     view.get(T::Address, &key(address))?.map(|row| decode(&row)).transpose()
 }
 
-/// Takes an address for an owner.
-pub(crate) fn claim(
-    tables: &mut Tables<'_>,
-    address: &Address,
-    owner: Owner,
-) -> Result<(), StoreError> {
+/// The row of an address.
+pub(crate) fn encode(owner: Owner) -> Vec<u8> {
     let (kind, id) = match owner {
         Owner::Primary(id) => (1, id.0),
         Owner::Further(id) => (2, id.0),
-        Owner::Alias => (3, 0),
+        Owner::Alias(id) => (3, id.0),
     };
-    tables.put(T::Address, &key(address), &Out::versioned().u8(kind).u32(id).0)
-}
-
-pub(crate) fn release(tables: &mut Tables<'_>, address: &Address) -> Result<(), StoreError> {
-    tables.remove(T::Address, &key(address)).map(|_| ())
+    Out::versioned().u8(kind).u32(id).0
 }
 
 /// Refuses an address that somebody has or whose domain is not ours.
@@ -72,4 +74,13 @@ pub(crate) fn must_be_free(view: &impl View, address: &Address) -> Result<(), St
         Some(_) => Err(StoreError::AddressTaken(address.to_string())),
         None => Ok(()),
     }
+}
+
+/// The address of a row, in lower case.
+pub(crate) fn address_of_key(key: &[u8]) -> Result<Address, StoreError> {
+    let text = In::plain(key, "address").text()?;
+    let address = text
+        .split_once('\0')
+        .and_then(|(domain, local)| Address::new(local, DomainName::parse(domain).ok()?).ok());
+    address.ok_or_else(|| StoreError::Damaged(format!("address row {text:?}")))
 }

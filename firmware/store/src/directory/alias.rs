@@ -3,8 +3,8 @@
 use base::Address;
 
 use super::address_index::{self, Owner};
-use super::{dn, entry};
-use crate::codec::In;
+use super::tree::{self, Stored};
+use super::{dn, entry, writing};
 use crate::index::{T, View};
 use crate::writer::Tx;
 use crate::{Alias, Entry, StoreError};
@@ -14,10 +14,19 @@ const TARGETS_MAX: usize = 1_000;
 /// Aliases of one box.
 const ALIASES_MAX: usize = 100_000;
 
-const CLASSES: [&str; 3] = ["top", "nisMailAlias", "inetLocalMailRecipient"];
+pub(crate) const CLASS: &str = "nisMailAlias";
+const CLASSES: [&str; 3] = ["top", CLASS, "inetLocalMailRecipient"];
 
-fn alias_of(entry: &Entry) -> Result<Alias, StoreError> {
-    Ok(Alias { address: entry.address()?, targets: entry.addresses(entry::TARGET) })
+/// The alias at an address: as the entry writes the address, which may have several.
+fn alias_of(address: &Address, entry: &Entry) -> Alias {
+    let all = [entry.addresses(entry::ADDRESS), entry.addresses(entry::FURTHER)].concat();
+    let written = all.into_iter().find(|a| a.key() == address.key());
+    let targets = entry.texts(entry::TARGET).filter_map(|text| {
+        // nisMailAlias knows names without a domain: those of the alias's own.
+        let local = || Address::new(text, address.domain().clone()).ok();
+        Address::parse(text).ok().or_else(|| (!text.contains('@')).then(local).flatten())
+    });
+    Alias { address: written.unwrap_or_else(|| address.clone()), targets: targets.collect() }
 }
 
 fn check_targets(alias: &Alias) -> Result<(), StoreError> {
@@ -28,69 +37,63 @@ fn check_targets(alias: &Alias) -> Result<(), StoreError> {
     }
 }
 
-/// The alias at an address, if it is one.
-pub(crate) fn find(view: &impl View, address: &Address) -> Result<Option<Alias>, StoreError> {
+fn stored(view: &impl View, address: &Address) -> Result<Option<Stored>, StoreError> {
     match address_index::find(view, address)? {
-        Some(Owner::Alias) => alias_of(&entry::existing(view, &dn::of_alias(address))?).map(Some),
+        Some(Owner::Alias(id)) => tree::existing(view, id).map(Some),
         _ => Ok(None),
     }
+}
+
+/// The alias at an address, if it is one.
+pub(crate) fn find(view: &impl View, address: &Address) -> Result<Option<Alias>, StoreError> {
+    Ok(stored(view, address)?.map(|stored| alias_of(address, &stored.entry)))
 }
 
 pub(crate) fn create(tx: &mut Tx<'_, '_>, alias: &Alias) -> Result<(), StoreError> {
     check_targets(alias)?;
     address_index::must_be_free(&tx.tables, &alias.address)?;
-    let dn = dn::of_alias(&alias.address);
-    if tx.has(T::Entry, dn.as_bytes())? {
-        return Err(StoreError::Exists);
-    }
-    let mut entry = entry::new(dn, &CLASSES, tx.now)?;
-    entry.set("cn", [alias.address.local().to_lowercase()]);
+    let mut entry = entry::new(dn::of_alias(&alias.address), &CLASSES, tx.now)?;
+    entry.set(entry::NAME, [alias.address.local().to_lowercase()]);
     entry.set(entry::ADDRESS, [alias.address.to_string()]);
     entry.set(entry::FURTHER, [alias.address.to_string()]);
     entry.set(entry::TARGET, alias.targets.iter().map(Address::to_string));
-    entry::put(tx, &entry)?;
-    address_index::claim(tx, &alias.address, Owner::Alias)
-}
-
-fn existing(view: &impl View, address: &Address) -> Result<Entry, StoreError> {
-    match address_index::find(view, address)? {
-        Some(Owner::Alias) => entry::existing(view, &dn::of_alias(address)),
-        _ => Err(StoreError::NoSuchAlias),
-    }
+    writing::put(tx, None, entry).map(drop)
 }
 
 pub(crate) fn update(tx: &mut Tx<'_, '_>, alias: &Alias) -> Result<(), StoreError> {
     check_targets(alias)?;
-    let mut entry = existing(&tx.tables, &alias.address)?;
+    let before = stored(&tx.tables, &alias.address)?.ok_or(StoreError::NoSuchAlias)?;
+    let mut entry = before.entry.clone();
     entry.set(entry::TARGET, alias.targets.iter().map(Address::to_string));
     entry.modified_at = tx.now;
-    entry::put(tx, &entry)
+    writing::put(tx, Some(&before), entry).map(drop)
 }
 
+/// The alias goes; an entry that has further addresses keeps those.
 pub(crate) fn delete(tx: &mut Tx<'_, '_>, address: &Address) -> Result<(), StoreError> {
-    let entry = existing(&tx.tables, address)?;
-    entry::remove(tx, &entry.dn)?;
-    address_index::release(tx, address)
+    let before = stored(&tx.tables, address)?.ok_or(StoreError::NoSuchAlias)?;
+    let mut entry = before.entry.clone();
+    for name in [entry::ADDRESS, entry::FURTHER] {
+        let mut others = entry.addresses(name);
+        others.retain(|other| other.key() != address.key());
+        entry.set(name, others.iter().map(Address::to_string));
+    }
+    if entry.addresses(entry::FURTHER).is_empty() && entry.addresses(entry::ADDRESS).is_empty() {
+        return writing::remove(tx, &before);
+    }
+    entry.modified_at = tx.now;
+    writing::put(tx, Some(&before), entry).map(drop)
 }
 
 /// All aliases, by domain and local part.
 pub(crate) fn list(view: &impl View) -> Result<Vec<Alias>, StoreError> {
     let mut aliases = Vec::new();
     view.scan(T::Address, &[], &[], &mut |key, row| {
-        if address_index::decode(row)? == Owner::Alias {
-            aliases.push(alias_of(&entry::existing(view, &dn_of_key(key)?)?)?);
+        if let Owner::Alias(id) = address_index::decode(row)? {
+            let address = address_index::address_of_key(key)?;
+            aliases.push(alias_of(&address, &tree::existing(view, id)?.entry));
         }
         Ok(aliases.len() < ALIASES_MAX)
     })?;
     Ok(aliases)
-}
-
-/// The DN of the alias whose address row has this key.
-pub(crate) fn dn_of_key(key: &[u8]) -> Result<String, StoreError> {
-    let text = In::plain(key, "address").text()?;
-    let address = text.split_once('\0').and_then(|(domain, local)| {
-        Address::new(local, base::DomainName::parse(domain).ok()?).ok()
-    });
-    let address = address.ok_or_else(|| StoreError::Damaged(format!("address row {text:?}")))?;
-    Ok(dn::of_alias(&address))
 }

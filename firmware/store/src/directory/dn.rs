@@ -55,6 +55,11 @@ pub(crate) fn of_alias(address: &Address) -> String {
     format!("cn={cn},ou=aliases,{}", of_domain(address.domain()))
 }
 
+/// `ou=people,dc=office,dc=test`
+pub(crate) fn of_container(name: &str, domain: &DomainName) -> String {
+    format!("ou={name},{}", of_domain(domain))
+}
+
 /// `cn=sales,ou=groups,dc=office,dc=test`
 pub(crate) fn of_group(name: &str, domain: &DomainName) -> String {
     format!("cn={},ou=groups,{}", escape(name), of_domain(domain))

@@ -1,13 +1,19 @@
 //! The box's mail domains.
 
-use base::DomainName;
+use base::{DomainName, Timestamp};
 
 use super::address_index::{self, Owner};
-use super::{dn, entry};
-use crate::codec::{In, Out};
+use super::place::{self, CONTAINERS};
+use super::tree::{self, Stored};
+use super::{dn, entry, indexed, writing};
+use crate::codec::In;
 use crate::index::{T, View};
 use crate::writer::Tx;
-use crate::{Domain, StoreError};
+use crate::{Domain, Entry, StoreError};
+
+/// Our class.
+pub(crate) const CLASS: &str = "postroomDomain";
+const CLASSES: [&str; 3] = ["top", "domain", CLASS];
 
 /// Domains of one box.
 const DOMAINS_MAX: u64 = 10_000;
@@ -26,13 +32,83 @@ pub(crate) fn create(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), Sto
     if tx.len(T::Domain)? >= DOMAINS_MAX {
         return Err(StoreError::LimitReached("domains"));
     }
-    let dn = dn::of_domain(domain);
-    let mut new = entry::new(dn.clone(), &["top", "domain", "postroomDomain"], tx.now)?;
+    let mut new = entry::new(dn::of_domain(domain), &CLASSES, tx.now)?;
     new.set("dc", domain.as_str().split('.').take(1));
     new.set("associateddomain", [domain.as_str()]);
-    entry::put(tx, &new)?;
-    let row = Out::versioned().bytes(dn.as_bytes());
-    tx.put(T::Domain, domain.as_str().as_bytes(), &row.0)
+    writing::put(tx, None, new)?;
+    for name in CONTAINERS {
+        let entry = container(domain, name, tx.now)?;
+        if tree::find(&tx.tables, &entry.dn)?.is_none() {
+            writing::put(tx, None, entry)?;
+        }
+    }
+    take_over(tx, domain)
+}
+
+/// A container of a domain.
+pub(crate) fn container(
+    domain: &DomainName,
+    name: &str,
+    now: Timestamp,
+) -> Result<Entry, StoreError> {
+    let dn = dn::of_container(name, domain);
+    let mut entry = entry::new(dn, &["top", "organizationalUnit"], now)?;
+    entry.set("ou", [name]);
+    Ok(entry)
+}
+
+/// Entries that had an address of a domain before it was ours now get what follows from it.
+fn take_over(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), StoreError> {
+    let end = format!("@{}\0", domain.as_str());
+    let mut ids = std::collections::BTreeSet::new();
+    for name in [entry::ADDRESS, entry::FURTHER] {
+        let prefix = indexed::of_attribute(name);
+        tx.tables.scan_prefix(T::EntryIndex, &prefix, &mut |key, _| {
+            if key
+                .len()
+                .checked_sub(4)
+                .and_then(|at| key.get(..at))
+                .is_some_and(|k| k.ends_with(end.as_bytes()))
+            {
+                ids.insert(indexed::id_of_key(key)?);
+            }
+            Ok(true)
+        })?;
+    }
+    for id in ids {
+        let before = tree::existing(&tx.tables, id)?;
+        let entry = before.entry.clone();
+        writing::put(tx, Some(&before), entry)?;
+    }
+    Ok(())
+}
+
+/// What stands in a domain, from below: its containers and itself. `InUse` if there is more.
+fn parts(tx: &Tx<'_, '_>, domain: &DomainName) -> Result<Vec<Stored>, StoreError> {
+    let mut ids = Vec::new();
+    let mut is_used = false;
+    let ours = names(&tx.tables, usize::MAX)?;
+    let inner = format!(".{}", domain.as_str());
+    let inner = ours.iter().filter(|name| name.as_str().ends_with(&inner));
+    let inner: Result<Vec<Vec<u8>>, StoreError> =
+        inner.map(|name| place::key_of(&dn::of_domain(name))).collect();
+    let inner = inner?;
+    let top = place::key_of(&dn::of_domain(domain))?;
+    tx.tables.scan_prefix(T::EntryDn, &top, &mut |key, row| {
+        if key == top || inner.iter().any(|other| key.starts_with(other)) {
+            return Ok(true);
+        }
+        ids.push(tree::decode_link(row, "row of a DN")?);
+        is_used = !place::rdns(key).last().is_some_and(|rdn| {
+            rdn.strip_prefix("ou=").is_some_and(|name| CONTAINERS.contains(&name))
+        });
+        Ok(!is_used && ids.len() <= CONTAINERS.len())
+    })?;
+    if is_used || ids.len() > CONTAINERS.len() {
+        return Err(StoreError::InUse);
+    }
+    ids.extend(tree::id_of(&tx.tables, &top)?);
+    ids.into_iter().map(|id| tree::existing(&tx.tables, id)).collect()
 }
 
 pub(crate) fn delete(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), StoreError> {
@@ -45,11 +121,13 @@ pub(crate) fn delete(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), Sto
         is_used = true;
         Ok(false)
     })?;
-    if is_used || super::group::is_in(&tx.tables, domain)? {
+    if is_used {
         return Err(StoreError::InUse);
     }
-    entry::remove(tx, &dn::of_domain(domain))?;
-    tx.remove(T::Domain, domain.as_str().as_bytes()).map(|_| ())
+    for stored in parts(tx, domain)? {
+        writing::remove(tx, &stored)?;
+    }
+    Ok(())
 }
 
 /// Names of domains, at most `max`.

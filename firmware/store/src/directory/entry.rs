@@ -1,11 +1,14 @@
 //! Entries as they are stored, and their attributes as values.
 
-use base::{Address, Timestamp};
+use std::collections::BTreeMap;
 
-use crate::codec::{from_postcard, to_postcard};
-use crate::index::{T, Tables, View};
+use base::{AccountId, Address, Timestamp};
+use serde::Deserialize;
+
+use crate::codec::{from_postcard_of, to_postcard_of};
 use crate::{Entry, StoreError};
 
+pub(crate) const CLASS: &str = "objectclass";
 pub(crate) const ADDRESS: &str = "mail";
 pub(crate) const FURTHER: &str = "maillocaladdress";
 pub(crate) const NAME: &str = "cn";
@@ -14,15 +17,76 @@ pub(crate) const PASSWORD: &str = "userpassword";
 /// RFC 3112, in the form of RFC 5803.
 pub(crate) const VERIFIER: &str = "authpassword";
 pub(crate) const LANGUAGE: &str = "preferredlanguage";
-pub(crate) const ID: &str = "postroomid";
 pub(crate) const QUOTA: &str = "postroomquota";
 pub(crate) const QUOTA_MESSAGES: &str = "postroomquotamessages";
 pub(crate) const STATUS: &str = "postroomstatus";
 pub(crate) const ROLE: &str = "postroomrole";
 pub(crate) const TARGET: &str = "rfc822mailmember";
+pub(crate) const MEMBER: &str = "member";
 
-/// An entry without attributes.
+/// Where version 1 had the account's id.
+const OLD_ID: &str = "postroomid";
+const VERSION_OLD: u8 = 1;
+const VERSION: u8 = 2;
+
+/// Version 1, before there was LDAP.
+#[derive(Deserialize)]
+struct OldEntry {
+    dn: String,
+    uuid: [u8; 16],
+    attributes: BTreeMap<String, Vec<Vec<u8>>>,
+    created_at: Timestamp,
+    modified_at: Timestamp,
+}
+
+impl From<OldEntry> for Entry {
+    fn from(old: OldEntry) -> Self {
+        let mut attributes = old.attributes;
+        let id = attributes.remove(OLD_ID).unwrap_or_default();
+        let id = id.first().and_then(|id| std::str::from_utf8(id).ok()?.parse().ok());
+        Self {
+            written_dn: old.dn.clone(),
+            dn: old.dn,
+            uuid: old.uuid,
+            attributes,
+            created_at: old.created_at,
+            modified_at: old.modified_at,
+            creators_name: String::new(),
+            modifiers_name: String::new(),
+            account: id.map(AccountId),
+        }
+    }
+}
+
+pub(crate) fn encode(entry: &Entry) -> Result<Vec<u8>, StoreError> {
+    to_postcard_of(VERSION, entry)
+}
+
+/// Reads an entry of this version or of the one before.
+pub(crate) fn decode(row: &[u8]) -> Result<Entry, StoreError> {
+    let what = "directory entry";
+    if row.first() == Some(&VERSION_OLD) {
+        return from_postcard_of::<OldEntry>(VERSION_OLD, row, what).map(Entry::from);
+    }
+    from_postcard_of(VERSION, row, what)
+}
+
+/// An entry without attributes; nobody in particular makes it.
 pub(crate) fn new(dn: String, classes: &[&str], now: Timestamp) -> Result<Entry, StoreError> {
+    let mut entry = Entry {
+        dn: directory::Dn::parse(&dn).map_err(StoreError::Refused)?.normalised(),
+        written_dn: dn,
+        uuid: new_uuid()?,
+        created_at: now,
+        modified_at: now,
+        ..Entry::default()
+    };
+    entry.set(CLASS, classes.iter().copied());
+    Ok(entry)
+}
+
+/// entryUUID of a new entry.
+pub(crate) fn new_uuid() -> Result<[u8; 16], StoreError> {
     let mut uuid = [0; 16];
     getrandom::fill(&mut uuid).map_err(|e| StoreError::Io {
         doing: "drawing a random number",
@@ -31,15 +95,7 @@ pub(crate) fn new(dn: String, classes: &[&str], now: Timestamp) -> Result<Entry,
     // RFC 9562 §5.4: version 4, variant 10.
     uuid[6] = uuid[6] & 0x0F | 0x40;
     uuid[8] = uuid[8] & 0x3F | 0x80;
-    let mut entry = Entry {
-        dn,
-        uuid,
-        attributes: std::collections::BTreeMap::new(),
-        created_at: now,
-        modified_at: now,
-    };
-    entry.set("objectclass", classes.iter().copied());
-    Ok(entry)
+    Ok(uuid)
 }
 
 impl Entry {
@@ -54,39 +110,36 @@ impl Entry {
         }
     }
 
+    /// The values of an attribute without options.
+    pub(crate) fn values(&self, name: &str) -> &[Vec<u8>] {
+        self.attributes.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The values of an attribute that are text.
+    pub(crate) fn texts(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.values(name).iter().filter_map(|value| std::str::from_utf8(value).ok())
+    }
+
     /// The first value of an attribute, if it is text.
     pub(crate) fn first(&self, name: &str) -> Option<&str> {
-        std::str::from_utf8(self.attributes.get(name)?.first()?).ok()
+        std::str::from_utf8(self.values(name).first()?).ok()
     }
 
     /// All values of an attribute that are addresses.
     pub(crate) fn addresses(&self, name: &str) -> Vec<Address> {
-        let values = self.attributes.get(name).map(Vec::as_slice).unwrap_or_default();
-        let texts = values.iter().filter_map(|v| std::str::from_utf8(v).ok());
-        texts.filter_map(|text| Address::parse(text).ok()).collect()
+        self.texts(name).filter_map(|text| Address::parse(text).ok()).collect()
     }
 
-    /// The address that an account or alias must have.
-    pub(crate) fn address(&self) -> Result<Address, StoreError> {
-        self.first(ADDRESS)
-            .and_then(|text| Address::parse(text).ok())
-            .ok_or_else(|| StoreError::Damaged(format!("{} has no address", self.dn)))
+    /// True if the entry says that it is of a class.
+    pub(crate) fn has_class(&self, class: &str) -> bool {
+        self.texts(CLASS).any(|text| text.eq_ignore_ascii_case(class))
     }
-}
 
-pub(crate) fn find(view: &impl View, dn: &str) -> Result<Option<Entry>, StoreError> {
-    view.get(T::Entry, dn.as_bytes())?.map(|row| from_postcard(&row, "directory entry")).transpose()
-}
-
-/// The entry of an index row.
-pub(crate) fn existing(view: &impl View, dn: &str) -> Result<Entry, StoreError> {
-    find(view, dn)?.ok_or_else(|| StoreError::Damaged(format!("entry {dn} is missing")))
-}
-
-pub(crate) fn put(tables: &mut Tables<'_>, entry: &Entry) -> Result<(), StoreError> {
-    tables.put(T::Entry, entry.dn.as_bytes(), &to_postcard(entry)?)
-}
-
-pub(crate) fn remove(tables: &mut Tables<'_>, dn: &str) -> Result<(), StoreError> {
-    tables.remove(T::Entry, dn.as_bytes()).map(|_| ())
+    /// Makes the entry one of a class too.
+    pub(crate) fn add_class(&mut self, class: &str) {
+        if !self.has_class(class) {
+            let classes = self.attributes.entry(CLASS.to_owned()).or_default();
+            classes.push(class.as_bytes().to_vec());
+        }
+    }
 }

@@ -1,15 +1,15 @@
 //! Groups: groupOfNames entries (RFC 4519 §3.5) whose `member` values are DNs of accounts.
 //!
-//! `membership` holds the same the other way round, so that a right of a group is one look-up. Whoever
-//! writes a group entry writes it through here. Groups in groups are not followed.
+//! `membership` holds the same the other way round, so that a right of a group is one look-up. Groups in
+//! groups are not followed.
 //!
 //! Limits: 10,000 groups, 10,000 members of one.
 
-use base::{AccountId, Address, DomainName};
+use base::{AccountId, DomainName};
 
-use super::{account, dn, domain, entry};
-use crate::acl::Principal;
-use crate::codec::{In, Out, VERSION, account_key};
+use super::tree::{self, Stored};
+use super::{account, dn, domain, entry, writing};
+use crate::codec::{In, Out, account_key};
 use crate::index::{T, View};
 use crate::writer::Tx;
 use crate::{Entry, Group, StoreError};
@@ -17,8 +17,8 @@ use crate::{Entry, Group, StoreError};
 const GROUPS_MAX: u64 = 10_000;
 const MEMBERS_MAX: usize = 10_000;
 const NAME_BYTES_MAX: usize = 128;
-const MEMBER: &str = "member";
-const CLASSES: [&str; 2] = ["top", "groupOfNames"];
+pub(crate) const CLASS: &str = "groupOfNames";
+const CLASSES: [&str; 2] = ["top", CLASS];
 
 /// Name in lower case and domain, as `name@domain`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,9 +29,20 @@ impl GroupKey {
         Self(format!("{}@{}", name.to_lowercase(), domain.as_str()))
     }
 
-    fn bytes(&self) -> &[u8] {
+    /// The key of a name that can be a group's.
+    pub(crate) fn of(name: &str, domain: &DomainName) -> Option<Self> {
+        is_name(name).then(|| Self::new(name, domain))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= NAME_BYTES_MAX
+        && !name.chars().any(|c| c.is_control() || "@/\"\\".contains(c))
 }
 
 /// The key of a group by `name` or `name@domain`; the short form must fit one group only.
@@ -67,7 +78,8 @@ pub(crate) fn show(view: &impl View, key: &GroupKey) -> Result<Option<String>, S
     Ok(Some(if same_name(view, short)?.len() == 1 { short.to_owned() } else { key.0.clone() }))
 }
 
-fn membership(account: AccountId, key: &GroupKey) -> Vec<u8> {
+/// The key of a row of `membership`.
+pub(crate) fn membership(account: AccountId, key: &GroupKey) -> Vec<u8> {
     Out::default().u32(account.0).bytes(key.bytes()).0
 }
 
@@ -95,20 +107,14 @@ pub(crate) fn of_account(
     Ok(found)
 }
 
-/// DN of a group, for the walk.
-pub(crate) fn dn_of_row(row: &[u8]) -> Result<String, StoreError> {
-    In::versioned(row, "group row")?.text()
-}
-
-fn dn_of(name: &str, domain: &DomainName) -> String {
-    dn::of_group(&name.to_lowercase(), domain)
+/// The entry of a group.
+fn entry_of(view: &impl View, key: &GroupKey) -> Result<Option<Stored>, StoreError> {
+    let Some(row) = view.get(T::Group, key.bytes())? else { return Ok(None) };
+    tree::existing(view, tree::decode_link(&row, "group row")?).map(Some)
 }
 
 fn check(view: &impl View, group: &Group) -> Result<(), StoreError> {
-    let is_good = !group.name.is_empty()
-        && group.name.len() <= NAME_BYTES_MAX
-        && !group.name.chars().any(|c| c.is_control() || "@/\"\\".contains(c));
-    if !is_good {
+    if !is_name(&group.name) {
         return Err(StoreError::BadName);
     }
     if !domain::exists(view, &group.domain)? {
@@ -124,41 +130,34 @@ fn check(view: &impl View, group: &Group) -> Result<(), StoreError> {
 pub(crate) fn put(tx: &mut Tx<'_, '_>, group: &Group) -> Result<(), StoreError> {
     check(&tx.tables, group)?;
     let key = GroupKey::new(&group.name, &group.domain);
-    let dn = dn_of(&group.name, &group.domain);
     let mut members = Vec::with_capacity(group.members.len());
     for id in &group.members {
-        let member = account::find(&tx.tables, *id)?.ok_or(StoreError::NoSuchAccount)?;
-        members.push(dn::of_account(&member.address));
+        let member = account::stored(&tx.tables, *id)?.ok_or(StoreError::NoSuchAccount)?;
+        members.push(member.entry.written_dn);
     }
-    let mut entry = match entry::find(&tx.tables, &dn)? {
-        Some(entry) => entry,
+    let before = entry_of(&tx.tables, &key)?;
+    let mut entry = match &before {
+        Some(stored) => stored.entry.clone(),
         None if tx.len(T::Group)? >= GROUPS_MAX => return Err(StoreError::LimitReached("groups")),
-        None => entry::new(dn.clone(), &CLASSES, tx.now)?,
+        None => {
+            let dn = dn::of_group(&group.name.to_lowercase(), &group.domain);
+            entry::new(dn, &CLASSES, tx.now)?
+        }
     };
-    for old in members_of(&tx.tables, &entry)? {
-        tx.remove(T::Membership, &membership(old, &key))?;
-    }
-    entry.set(entry::NAME, [group.name.as_str()]);
-    entry.set(MEMBER, &members);
+    // A name that differs in case is the same; further names stay.
+    let others = entry.texts(entry::NAME).skip(1).map(str::to_owned);
+    let names: Vec<String> = [group.name.clone()].into_iter().chain(others).collect();
+    entry.set(entry::NAME, names);
+    entry.set(entry::MEMBER, &members);
     entry.modified_at = tx.now;
-    entry::put(tx, &entry)?;
-    tx.put(T::Group, key.bytes(), &Out::versioned().bytes(dn.as_bytes()).0)?;
-    for id in &group.members {
-        tx.put(T::Membership, &membership(*id, &key), &[VERSION])?;
-    }
-    // Rights come and go with it.
-    tx.effects.accounts.insert(crate::OFFICE);
-    Ok(())
+    writing::put(tx, before.as_ref(), entry).map(drop)
 }
 
 /// The accounts that an entry's `member` values name.
 pub(crate) fn members_of(view: &impl View, entry: &Entry) -> Result<Vec<AccountId>, StoreError> {
     let mut ids = Vec::new();
-    for value in entry.attributes.get(MEMBER).map(Vec::as_slice).unwrap_or_default() {
-        let Ok(dn) = std::str::from_utf8(value) else { continue };
-        let Some(member) = entry::find(view, dn)? else { continue };
-        let id = member.first(entry::ID).and_then(|text| text.parse().ok());
-        ids.extend(id.map(AccountId));
+    for dn in entry.texts(entry::MEMBER) {
+        ids.extend(tree::find(view, dn)?.and_then(|member| member.entry.account));
     }
     Ok(ids)
 }
@@ -170,50 +169,21 @@ pub(crate) fn delete(
     domain: &DomainName,
 ) -> Result<(), StoreError> {
     let key = GroupKey::new(name, domain);
-    let row = tx.get(T::Group, key.bytes())?.ok_or(StoreError::NoSuchGroup)?;
-    let dn = dn_of_row(&row)?;
-    let entry = entry::existing(&tx.tables, &dn)?;
-    for id in members_of(&tx.tables, &entry)? {
-        tx.remove(T::Membership, &membership(id, &key))?;
-    }
-    entry::remove(tx, &dn)?;
-    tx.remove(T::Group, key.bytes())?;
-    crate::acl::acts::drop_principal(tx, &Principal::Group(key))?;
-    tx.effects.accounts.insert(crate::OFFICE);
-    Ok(())
-}
-
-/// An account leaves all its groups: it is being deleted, its entry still stands.
-pub(crate) fn leave_all(
-    tx: &mut Tx<'_, '_>,
-    account: AccountId,
-    address: &Address,
-) -> Result<(), StoreError> {
-    let member = dn::of_account(address);
-    for key in of_account(&tx.tables, account)? {
-        if let Some(row) = tx.get(T::Group, key.bytes())? {
-            let mut entry = entry::existing(&tx.tables, &dn_of_row(&row)?)?;
-            if let Some(values) = entry.attributes.get_mut(MEMBER) {
-                values.retain(|value| value.as_slice() != member.as_bytes());
-            }
-            entry.modified_at = tx.now;
-            entry::put(tx, &entry)?;
-        }
-        tx.remove(T::Membership, &membership(account, &key))?;
-    }
-    Ok(())
+    let stored = entry_of(&tx.tables, &key)?.ok_or(StoreError::NoSuchGroup)?;
+    writing::remove(tx, &stored)
 }
 
 /// All groups, by name.
 pub(crate) fn list(view: &impl View) -> Result<Vec<Group>, StoreError> {
-    let mut dns = Vec::new();
+    let mut rows = Vec::new();
     view.scan(T::Group, &[], &[], &mut |key, row| {
-        dns.push((In::plain(key, "group").text()?, dn_of_row(row)?));
+        let id = tree::decode_link(row, "group row")?;
+        rows.push((In::plain(key, "group").text()?, id));
         Ok(true)
     })?;
-    let mut groups = Vec::with_capacity(dns.len());
-    for (key, dn) in dns {
-        let entry = entry::existing(view, &dn)?;
+    let mut groups = Vec::with_capacity(rows.len());
+    for (key, id) in rows {
+        let entry = tree::existing(view, id)?.entry;
         let domain = key.split_once('@').and_then(|(_, domain)| DomainName::parse(domain).ok());
         let domain = domain.ok_or_else(|| StoreError::Damaged(format!("group {key:?}")))?;
         let name = entry.first(entry::NAME).unwrap_or_default().to_owned();
@@ -221,15 +191,4 @@ pub(crate) fn list(view: &impl View) -> Result<Vec<Group>, StoreError> {
         groups.push(Group { name, domain, members });
     }
     Ok(groups)
-}
-
-/// True if a group stands in the domain.
-pub(crate) fn is_in(view: &impl View, domain: &DomainName) -> Result<bool, StoreError> {
-    let mut found = false;
-    let end = format!("@{}", domain.as_str());
-    view.scan(T::Group, &[], &[], &mut |key, _| {
-        found = key.ends_with(end.as_bytes());
-        Ok(!found)
-    })?;
-    Ok(found)
 }

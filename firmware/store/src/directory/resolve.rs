@@ -76,7 +76,7 @@ impl Found {
     ) -> Result<(), StoreError> {
         match owner {
             Owner::Primary(id) | Owner::Further(id) => self.add(id),
-            Owner::Alias => {
+            Owner::Alias(_) => {
                 for target in alias::find(view, address)?.map(|a| a.targets).unwrap_or_default() {
                     self.follow(view, &target, depth + 1)?;
                 }

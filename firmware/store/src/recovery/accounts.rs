@@ -4,9 +4,10 @@
 use base::{AccountId, Address};
 
 use super::{DeletedAccount, age};
-use crate::codec::{In, Out, VERSION, account_key, from_postcard, to_postcard};
+use crate::codec::{In, Out, account_key};
 use crate::directory::account::{self, AccountRow};
-use crate::directory::{address_index, domain, entry};
+use crate::directory::views::Claims;
+use crate::directory::{address_index, domain, entry, tree, writing};
 use crate::index::{T, Tables, View};
 use crate::mailbox::usage;
 use crate::writer::Tx;
@@ -23,12 +24,11 @@ pub(crate) struct Grave {
 impl Grave {
     pub(crate) fn decode(row: &[u8]) -> Result<Self, StoreError> {
         let mut fields = In::versioned(row, "deleted account")?;
-        Ok(Self { age: fields.u64()?, entry: from_postcard(fields.rest(), "deleted account")? })
+        Ok(Self { age: fields.u64()?, entry: entry::decode(fields.rest())? })
     }
 
     fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        debug_assert_eq!(VERSION, 1, "the entry inside has a version byte of its own");
-        Ok(Out::versioned().u64(self.age).bytes(&to_postcard(&self.entry)?).0)
+        Ok(Out::versioned().u64(self.age).bytes(&entry::encode(&self.entry)?).0)
     }
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn list(
         let row = row.map(|row| AccountRow::decode(&row)).transpose()?;
         found.push(DeletedAccount {
             id,
-            address: grave.entry.address()?,
+            address: account::claims(view, &grave.entry)?.primary,
             name: grave.entry.first(entry::NAME).unwrap_or_default().to_owned(),
             deleted_at: row.and_then(|row| row.deleted_at).unwrap_or_default(),
             messages: used.messages,
@@ -76,21 +76,32 @@ pub(crate) fn list(
 /// somebody else has now, or whose domain is gone; they are lost to it.
 pub(crate) fn restore(tx: &mut Tx<'_, '_>, id: AccountId) -> Result<Vec<Address>, StoreError> {
     let Grave { mut entry, .. } = find(&tx.tables, id)?.ok_or(StoreError::NoSuchAccount)?;
-    let primary = entry.address()?;
+    let Claims { primary, further } = account::claims(&tx.tables, &entry)?;
     address_index::must_be_free(&tx.tables, &primary)?;
-    if tx.has(T::Entry, entry.dn.as_bytes())? {
+    if tree::find(&tx.tables, &entry.dn)?.is_some() {
         return Err(StoreError::Exists);
     }
     let (mut kept, mut lost) = (Vec::new(), Vec::new());
-    for further in entry.addresses(entry::FURTHER) {
+    for further in &further {
         let is_free = domain::exists(&tx.tables, further.domain())?
-            && address_index::find(&tx.tables, &further)?.is_none();
-        if is_free { kept.push(further) } else { lost.push(further) }
+            && address_index::find(&tx.tables, further)?.is_none();
+        if is_free { kept.push(further.clone()) } else { lost.push(further.clone()) }
     }
-    entry.set(entry::FURTHER, kept.iter().map(Address::to_string));
+    account::set_aliases(&mut entry, &primary, &further, &kept);
     entry.modified_at = tx.now;
-    entry::put(tx, &entry)?;
-    account::bring_back(tx, id, &entry.dn, &primary, &kept)?;
-    tx.remove(T::DeletedAccount, &account_key(id))?;
+    entry.account = Some(id);
+    writing::put(tx, None, entry)?;
     Ok(lost)
+}
+
+/// The deleted account of an entry that ceased to be one.
+pub(crate) fn of_uuid(view: &impl View, uuid: &[u8; 16]) -> Result<Option<AccountId>, StoreError> {
+    let mut found = None;
+    view.scan(T::DeletedAccount, &[], &[], &mut |key, row| {
+        if Grave::decode(row)?.entry.uuid == *uuid {
+            found = Some(AccountId(In::plain(key, "account id").u32()?));
+        }
+        Ok(found.is_none())
+    })?;
+    Ok(found)
 }

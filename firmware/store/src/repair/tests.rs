@@ -54,7 +54,7 @@ fn change_mailbox(
 }
 
 /// (what is wrong, how many messages are there afterwards)
-const DAMAGES: [(&str, u64, Damage); 12] = [
+const DAMAGES: [(&str, u64, Damage); 16] = [
     ("counts", 5, |tx, id| {
         change_mailbox(tx, id, |mailbox| (mailbox.exists, mailbox.bytes) = (77, 1))
     }),
@@ -98,6 +98,10 @@ const DAMAGES: [(&str, u64, Damage); 12] = [
         }
         Ok(())
     }),
+    ("the tree of entries", 5, |tx, _| tx.remove_prefix(T::EntryDn, &[])),
+    ("the index of entries", 5, |tx, _| tx.remove_prefix(T::EntryIndex, b"mail")),
+    ("an address", 5, |tx, _| tx.remove_prefix(T::Address, &[])),
+    ("a value of no entry", 5, |tx, _| tx.put(T::EntryIndex, b"cn\0x\0\0\0\0\x09", &[1])),
     ("a hash", 5, |tx, _| tx.remove_prefix(T::Hash, &[])),
 ];
 

@@ -165,3 +165,48 @@ async fn settings_and_certificate_stay() {
     assert_eq!(office.store.tls_identity().unwrap(), Some(identity));
     office.finish().await;
 }
+
+/// What the box makes are entries in a tree; what no address said before becomes an account with its domain.
+#[tokio::test]
+async fn entries_follow_what_is_done_to_accounts() {
+    let (office, anna) = Fixture::office().await;
+    let store = &office.store;
+    let entry = |dn: &str| store.entry(dn).unwrap();
+    for container in ["people", "groups", "resources", "contacts", "aliases"] {
+        assert!(entry(&format!("OU={container}, dc=Office,dc=test")).is_some(), "{container}");
+    }
+    assert!(entry("not a name").is_none());
+    let found = entry("UID=Anna,ou=people,dc=office,dc=test").unwrap();
+    assert_eq!(
+        (found.account, found.dn.as_str()),
+        (Some(anna), "uid=anna,ou=people,dc=office,dc=test")
+    );
+
+    let domain = DomainName::parse("office.test").unwrap();
+    let group = |members: &[AccountId]| store::Group {
+        name: "Sales".to_owned(),
+        domain: domain.clone(),
+        members: members.to_vec(),
+    };
+    store.put_group(group(&[anna])).await.unwrap();
+    let members =
+        entry("cn=sales,ou=groups,dc=office,dc=test").unwrap().attributes["member"].clone();
+    assert_eq!(members, [found.dn.as_bytes().to_vec()]);
+    store.delete_account(anna).await.unwrap();
+    assert_eq!(store.groups().unwrap(), [group(&[])]);
+    store.restore_account(anna).await.unwrap();
+    assert_eq!(entry(&found.dn).unwrap().uuid, found.uuid);
+    store.delete_group("sales".to_owned(), domain.clone()).await.unwrap();
+    assert!(entry("cn=sales,ou=groups,dc=office,dc=test").is_none());
+
+    // A domain below another one stands by itself.
+    let inner = DomainName::parse("sub.office.test").unwrap();
+    store.create_domain(inner.clone()).await.unwrap();
+    let bert = store.create_account(new_account("bert@sub.office.test")).await.unwrap();
+    store.delete_account(anna).await.unwrap();
+    store.delete_domain(domain).await.unwrap();
+    assert!(entry("ou=people,dc=office,dc=test").is_none());
+    assert_eq!(entry("uid=bert,ou=people,dc=sub,dc=office,dc=test").unwrap().account, Some(bert));
+    assert!(matches!(store.delete_domain(inner).await, Err(StoreError::InUse)));
+    office.finish().await;
+}

@@ -1,5 +1,6 @@
-//! A store that format 2 wrote, kept in `tests/fixtures/store-v2`: every later version must open it and
-//! find all that `shown.txt` beside it lists. It was killed at work: the end of its log is not in its index.
+//! Stores that earlier formats wrote, kept in `tests/fixtures/store-vN`: every later version must open them
+//! and find all that `shown.txt` beside them lists. They were killed at work: the end of the log is not in the
+//! index.
 //!
 //! A new format gets a fixture of its own: raise [`FORMAT`], run
 //! `POSTROOM_FIXTURE=write cargo test -p store --test sim fixtures`, and keep the old folders in the test.
@@ -18,7 +19,7 @@ use crate::random::Random;
 use crate::shown::{Shown, difference, look};
 
 /// The format that is written today.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const NOW: i64 = 1_795_338_000_000;
 /// Beside the files of the store: what it shows.
 const SHOWN: &str = "shown.txt";
