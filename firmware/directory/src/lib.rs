@@ -6,6 +6,7 @@
 
 pub mod dn;
 pub mod filter;
+pub mod ldif;
 pub mod matching;
 mod modify;
 mod refusal;
