@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 mod backend;
+mod flush;
 pub(crate) mod redo;
 mod tables;
 

@@ -8,7 +8,7 @@ use std::ops::Bound;
 use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
 use super::redo::{self, Change, Redo};
-use super::{Bytes, T, TABLES, View, Visit, definition};
+use super::{Bytes, T, TABLES, View, Visit, definition, flush};
 use crate::StoreError;
 
 /// Bytes of rows in memory beyond which they go into the index at once.
@@ -16,14 +16,18 @@ const PENDING_MAX: usize = 4 * 1024 * 1024;
 
 /// A row that is not in the index yet.
 #[derive(Debug)]
-struct Pending {
+pub(super) struct Pending {
     /// `None`: it is to go.
-    value: Option<Vec<u8>>,
+    pub(super) value: Option<Vec<u8>>,
     /// A replay makes it again from the contents in the log.
-    is_derived: bool,
+    pub(super) is_derived: bool,
 }
 
+pub(super) type Row = (Vec<u8>, Pending);
 type Rows = BTreeMap<Vec<u8>, Pending>;
+
+/// What [`Tables::remove_range`] does with a row that it removes.
+pub(crate) type Taken<'v> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'v;
 
 /// All tables, for writing.
 pub(crate) struct Tables<'t> {
@@ -124,6 +128,35 @@ impl<'t> Tables<'t> {
         remove_range(self.table_mut(table)?, prefix)
     }
 
+    /// Removes the rows `first..=last`, each shown to `visit` as it goes. One walk: for neighbours far
+    /// cheaper than removing each.
+    pub(crate) fn remove_range(
+        &mut self,
+        table: T,
+        first: &[u8],
+        last: &[u8],
+        visit: &mut Taken<'_>,
+    ) -> Result<(), StoreError> {
+        let range = (Bound::Included(first), Bound::Included(last));
+        if self.pending[table as usize].range::<[u8], _>(range).next().is_some() {
+            self.flush()?;
+        }
+        self.writes += 1;
+        self.table(table)?;
+        let Some(open) = self.tables[table as usize].get_mut() else { return Ok(()) };
+        let redo = &mut self.redo;
+        let mut visited = Ok(());
+        open.retain_in::<&[u8], _>(range, |key, value| {
+            redo.remove(table, key);
+            if visited.is_ok() {
+                visited = visit(key, value);
+            }
+            false
+        })
+        .map_err(StoreError::index("removing rows"))?;
+        visited
+    }
+
     /// Writes what is pending into the index, and into the changes of the group.
     pub(crate) fn flush(&mut self) -> Result<(), StoreError> {
         for (at, (table, _)) in TABLES.into_iter().enumerate() {
@@ -133,9 +166,8 @@ impl<'t> Tables<'t> {
             }
             self.table(table)?;
             let Some(open) = self.tables[at].get_mut() else { continue };
-            for (key, row) in rows {
-                flush_row(open, table, &key, &row, &mut self.redo)?;
-            }
+            let rows: Vec<Row> = rows.into_iter().collect();
+            flush::rows(open, table, &rows, &mut self.redo)?;
         }
         self.pending_bytes = 0;
         Ok(())
@@ -163,31 +195,6 @@ impl<'t> Tables<'t> {
         }
         Ok(())
     }
-}
-
-fn flush_row(
-    open: &mut Table<'_, Bytes, Bytes>,
-    table: T,
-    key: &[u8],
-    row: &Pending,
-    redo: &mut Redo,
-) -> Result<(), StoreError> {
-    match &row.value {
-        Some(value) => {
-            let old =
-                open.insert(key, value.as_slice()).map_err(StoreError::index("writing a row"))?;
-            if !row.is_derived {
-                redo.put(table, key, old.as_ref().map(|old| old.value()), value);
-            }
-        }
-        None => {
-            let old = open.remove(key).map_err(StoreError::index("removing a row"))?;
-            if old.is_some() {
-                redo.remove(table, key);
-            }
-        }
-    }
-    Ok(())
 }
 
 fn remove_range(table: &mut Table<'_, Bytes, Bytes>, prefix: &[u8]) -> Result<(), StoreError> {

@@ -4,8 +4,6 @@ use base::{MailboxId, ModSeq, UidRanges};
 
 use super::row::{self, MailboxRow};
 use super::{changes, flags, message_row, usage};
-use crate::codec::message_key;
-use crate::index::T;
 use crate::recovery::keeping::Keeper;
 use crate::writer::Tx;
 use crate::{Flags, StoreError, blob};
@@ -61,7 +59,7 @@ pub(crate) fn remove(
         Leaving::Kept => Some(Keeper::begin(tx, id, &mailbox)?),
         Leaving::Gone | Leaving::Moved => None,
     };
-    let mut rows = message_row::all(&tx.tables, id, gone)?.into_iter();
+    let mut rows = message_row::take(tx, id, gone)?.into_iter();
     let mut bytes = 0u64;
     for number in flags::blocks_of(&tx.tables, id, gone)? {
         let mut block = flags::load(&tx.tables, id, number)?;
@@ -69,7 +67,6 @@ pub(crate) fn remove(
             let uid = flags::uid_at(number, slot);
             let row = rows.next().filter(|row| row.0 == uid);
             let (_, message) = row.ok_or_else(|| message_row::missing(id, uid))?;
-            tx.remove(T::Message, &message_key(id, uid))?;
             match &mut keeper {
                 Some(keeper) => keeper.keep(tx, uid, &marks, message)?,
                 None if leaving == Leaving::Gone => blob::unlink(tx, message.blob)?,

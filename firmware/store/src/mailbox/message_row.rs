@@ -4,7 +4,7 @@ use base::{BlobId, MailboxId, Timestamp, Uid, UidRanges};
 
 use crate::StoreError;
 use crate::codec::{In, Out, message_key};
-use crate::index::{T, View};
+use crate::index::{T, Tables, View};
 
 /// Version 1 named the content by its hash.
 const VERSION: u8 = 2;
@@ -74,11 +74,32 @@ pub(crate) fn all(
         // The key behind the last one; 9 bytes, so greater than it and smaller than the next.
         let to = Out::default().bytes(&message_key(mailbox, Uid(last))).u8(0).0;
         view.scan(T::Message, &from, &to, &mut |key, row| {
-            let mut key = In::plain(key, "message row");
-            key.u32()?;
-            found.push((Uid(key.u32()?), MessageRow::decode(row)?));
+            found.push(decode(key, row)?);
             Ok(true)
         })?;
     }
     Ok(found)
+}
+
+/// Removes the rows of those of `uids` that exist, and gives them as [`all`] does.
+pub(crate) fn take(
+    tables: &mut Tables<'_>,
+    mailbox: MailboxId,
+    uids: &UidRanges,
+) -> Result<Vec<(Uid, MessageRow)>, StoreError> {
+    let mut taken = Vec::new();
+    for &(first, last) in uids.ranges() {
+        let (first, last) = (message_key(mailbox, Uid(first)), message_key(mailbox, Uid(last)));
+        tables.remove_range(T::Message, &first, &last, &mut |key, row| {
+            taken.push(decode(key, row)?);
+            Ok(())
+        })?;
+    }
+    Ok(taken)
+}
+
+fn decode(key: &[u8], row: &[u8]) -> Result<(Uid, MessageRow), StoreError> {
+    let mut key = In::plain(key, "message row");
+    key.u32()?;
+    Ok((Uid(key.u32()?), MessageRow::decode(row)?))
 }
