@@ -17,6 +17,9 @@ use crate::writer::Tx;
 /// Version 1 had the hash as its key.
 const VERSION: u8 = 2;
 
+/// Numbers that may lie between two contents for which one walk is cheaper than two searches.
+const GAP_MAX: u64 = 8;
+
 /// A content's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Blob {
@@ -80,7 +83,42 @@ pub(crate) fn linked(view: &impl View, id: BlobId) -> Result<Blob, StoreError> {
 
 /// Adds `count` links to a content that exists.
 pub(crate) fn link(tables: &mut Tables<'_>, id: BlobId, count: u64) -> Result<(), StoreError> {
-    let mut blob = linked(tables, id)?;
+    let blob = linked(tables, id)?;
+    add_links(tables, id, blob, count)
+}
+
+/// Adds a link to each of `ids`, to one that stands there twice two: a walk over neighbours, not a search
+/// for each.
+pub(crate) fn link_each(tables: &mut Tables<'_>, mut ids: Vec<BlobId>) -> Result<(), StoreError> {
+    ids.sort_unstable();
+    for near in ids.chunk_by(|a, b| b.0 - a.0 <= GAP_MAX) {
+        let (Some(&first), Some(&last)) = (near.first(), near.last()) else { continue };
+        let to = blob_key(BlobId(last.0.saturating_add(1)));
+        let mut same = near.chunk_by(|a, b| a == b).peekable();
+        let mut found = Vec::with_capacity(near.len());
+        tables.scan(T::Blob, &blob_key(first), &to, &mut |key, row| {
+            let id = BlobId(In::plain(key, "content number").u64()?);
+            if let Some(links) = same.next_if(|links| links.first() == Some(&id)) {
+                found.push((id, Blob::decode(row)?, links.len() as u64));
+            }
+            Ok(true)
+        })?;
+        if let Some(&missing) = same.next().and_then(|links| links.first()) {
+            return Err(StoreError::Damaged(format!("content {missing} is missing")));
+        }
+        for (id, blob, count) in found {
+            add_links(tables, id, blob, count)?;
+        }
+    }
+    Ok(())
+}
+
+fn add_links(
+    tables: &mut Tables<'_>,
+    id: BlobId,
+    mut blob: Blob,
+    count: u64,
+) -> Result<(), StoreError> {
     if blob.links == 0 && count > 0 {
         segment_row::add_live(tables, &blob.place)?;
     }

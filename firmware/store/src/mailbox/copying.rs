@@ -48,16 +48,16 @@ pub(crate) fn copy(
     let mut adding = Adding::begin(tx, to)?;
     let mut copied =
         Copied { uid_validity: to_row.uid_validity, source: Vec::new(), target: Vec::new() };
+    // The links of messages that are moved move with them.
+    if source == Source::Keep {
+        blob::link_each(tx, going.iter().map(|one| one.message.blob).collect())?;
+    }
     for Going { uid, marks, message } in going {
         let keywords = match marks.keywords {
             0 => 0,
             _ if !may_keywords => 0,
             bits => to_keywords.known_bits(&from_keywords.flags(0, bits)),
         };
-        // The link of a message that is moved moves with it.
-        if source == Source::Keep {
-            blob::link(tx, message.blob, 1)?;
-        }
         let incoming = Incoming {
             blob: message.blob,
             size: message.size,
