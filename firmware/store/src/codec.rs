@@ -20,7 +20,10 @@ impl Out {
     }
     /// A row of a later version.
     pub(crate) fn of_version(version: u8) -> Self {
-        Self(vec![version])
+        // Most rows fit, so that writing their fields moves nothing.
+        let mut row = Vec::with_capacity(96);
+        row.push(version);
+        Self(row)
     }
     pub(crate) fn u8(mut self, value: u8) -> Self {
         self.0.push(value);
