@@ -101,3 +101,35 @@ async fn after_the_close_acts_are_refused_and_a_second_process_may_open() {
     drop(other);
     office.finish().await;
 }
+
+/// Copies of contents that stand there more than once, far apart and not in their order; and a move and an
+/// expunge of every other one. The walk at the end counts the links.
+#[tokio::test]
+async fn copies_link_each_content_as_often_as_it_stands_there() {
+    let (office, anna) = Fixture::office().await;
+    let [inbox, archive, trash] =
+        ["INBOX", "Archive", "Trash"].map(|name| office.mailbox(anna, name));
+    let numbers = (0..150).chain([140, 3, 3, 77, 20, 20, 20, 149, 0]);
+    for n in numbers {
+        office.append(inbox, &text(n), Flags::default()).await;
+    }
+    let some = set("2:9,40,60:62,80:159");
+    for to in [archive, inbox, archive] {
+        let copied = office.store.copy(inbox, some.clone(), to).await.unwrap();
+        assert_eq!(copied.target.len(), 92);
+    }
+    let there = office.store.rows(inbox, Uid(1), Uid(u32::MAX), usize::MAX).unwrap();
+    let copies = office.store.rows(archive, Uid(1), Uid(u32::MAX), usize::MAX).unwrap();
+    let named = |rows: &[store::Row]| rows.iter().map(|row| row.blob).collect::<Vec<_>>();
+    assert_eq!(named(&there[159..]), named(&copies[..92]));
+
+    let odd: base::UidRanges = (1..200).step_by(2).map(Uid).collect();
+    office.store.move_messages(archive, odd.clone(), trash).await.unwrap();
+    let deleted = flags(Flags::DELETED, &[]);
+    office.store.store_flags(inbox, odd, FlagOp::Add, deleted, None).await.unwrap();
+    office.store.expunge(inbox, None).await.unwrap();
+    let office = office.reopen().await;
+    let exists = |mailbox| office.store.mailbox(mailbox).unwrap().unwrap().exists;
+    assert_eq!((exists(inbox), exists(archive), exists(trash)), (151, 92, 92));
+    office.finish().await;
+}
