@@ -99,7 +99,7 @@ pub use spool::{
     BodyType, Envelope, NewQueueEntry, Notify, QueueEntry, QueueRecipient, RecipientState,
     RecipientUpdate, Ret,
 };
-pub use staging::{Staged, Staging};
+pub use staging::{Spill, Staged, Staging};
 pub use store::Store;
 pub use text::TextsRef;
 

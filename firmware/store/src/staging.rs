@@ -16,8 +16,37 @@ use crate::segment::FRAME_BYTES;
 use crate::{Disk, DiskFile, StoreError, text};
 
 const ZSTD_LEVEL: i32 = 1;
+/// The texts of a message hold its structure, packed: unpacked it is about so many times as large.
+const DESCRIBED_FACTOR: u64 = 3;
 /// Numbers the files for the moment between making and unlinking them.
 static NEXT_FILE: AtomicU64 = AtomicU64::new(0);
+
+/// A file without a name for messages that wait together, one behind the other: however many they are, one
+/// file is open.
+#[derive(Debug, Default)]
+pub struct Spill {
+    file: Option<Arc<dyn DiskFile>>,
+    end: u64,
+}
+
+impl Spill {
+    /// Writes behind what is there; says where.
+    fn add(
+        &mut self,
+        disk: &dyn Disk,
+        tmp: &Path,
+        bytes: &[u8],
+    ) -> std::io::Result<(Arc<dyn DiskFile>, u64)> {
+        let file = match &self.file {
+            Some(file) => Arc::clone(file),
+            None => Arc::clone(self.file.insert(nameless_file(disk, tmp)?)),
+        };
+        let at = self.end;
+        file.write_at(bytes, at)?;
+        self.end += bytes.len() as u64;
+        Ok((file, at))
+    }
+}
 
 /// A message in the making: bytes go in, beyond the memory limit into a file of the store.
 #[derive(Debug)]
@@ -39,6 +68,7 @@ struct Work {
     memory_bytes: usize,
     disk: Arc<dyn Disk>,
     tmp: PathBuf,
+    spill: Spill,
     broken: bool,
 }
 
@@ -48,6 +78,7 @@ impl Staging {
         tmp: &Path,
         bytes_max: u64,
         memory_bytes: usize,
+        spill: Spill,
     ) -> Self {
         Self {
             work: Box::new(Work {
@@ -62,6 +93,7 @@ impl Staging {
                 memory_bytes,
                 disk,
                 tmp: tmp.to_path_buf(),
+                spill,
                 broken: false,
             }),
         }
@@ -98,6 +130,14 @@ impl Staging {
     /// # Errors
     /// `Misuse` after a failed write; `DiskFull` or `Io` when the rest could not be kept.
     pub fn finish(self) -> Result<Staged, StoreError> {
+        self.finish_among().map(|(staged, _)| staged)
+    }
+
+    /// As [`Staging::finish`], with the file for the next of many messages.
+    ///
+    /// # Errors
+    /// As [`Staging::finish`].
+    pub fn finish_among(self) -> Result<(Staged, Spill), StoreError> {
         let mut work = *self.work;
         if work.broken {
             return Err(StoreError::Misuse("a broken staging cannot be finished"));
@@ -115,7 +155,7 @@ impl Staging {
             frames: work.frames,
             packed: work.packed,
         };
-        Ok(Staged { inner: Arc::new(inner) })
+        Ok((Staged { inner: Arc::new(inner) }, work.spill))
     }
 }
 
@@ -149,14 +189,15 @@ impl Work {
                 let is_large = memory.len() + FRAME_BYTES > self.memory_bytes
                     && self.size >= FRAME_BYTES as u64;
                 if is_large || self.memory_bytes == 0 {
-                    let file =
-                        nameless_file(&*self.disk, &self.tmp).map_err(StoreError::io(doing))?;
-                    file.write_at(memory, 0).map_err(StoreError::io(doing))?;
-                    self.packed = Packed::File(file, memory.len() as u64);
+                    let (file, at) = self
+                        .spill
+                        .add(&*self.disk, &self.tmp, memory)
+                        .map_err(StoreError::io(doing))?;
+                    self.packed = Packed::File { file, at, len: memory.len() as u64 };
                 }
             }
-            Packed::File(file, len) => {
-                file.write_at(&frame, *len).map_err(StoreError::io(doing))?;
+            Packed::File { len, .. } => {
+                self.spill.add(&*self.disk, &self.tmp, &frame).map_err(StoreError::io(doing))?;
                 *len += frame.len() as u64;
             }
         }
@@ -203,7 +244,12 @@ fn nameless_file(disk: &dyn Disk, tmp: &Path) -> std::io::Result<Arc<dyn DiskFil
 #[derive(Debug)]
 pub(crate) enum Packed {
     Memory(Vec<u8>),
-    File(Arc<dyn DiskFile>, u64),
+    /// So many bytes from `at`.
+    File {
+        file: Arc<dyn DiskFile>,
+        at: u64,
+        len: u64,
+    },
 }
 
 impl Packed {
@@ -211,7 +257,7 @@ impl Packed {
     pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Memory(memory) => memory.len() as u64,
-            Self::File(_, len) => *len,
+            Self::File { len, .. } => *len,
         }
     }
 
@@ -223,15 +269,15 @@ impl Packed {
     ) -> Result<(), StoreError> {
         match self {
             Self::Memory(memory) => memory.chunks(piece).try_for_each(take),
-            Self::File(file, len) => {
+            Self::File { file, at, len } => {
                 let mut buffer = vec![0; piece];
-                let mut at = 0;
-                while at < *len {
-                    let now = usize::try_from(*len - at).unwrap_or(piece).min(piece);
-                    file.read_at(&mut buffer[..now], at)
+                let mut done = 0;
+                while done < *len {
+                    let now = usize::try_from(*len - done).unwrap_or(piece).min(piece);
+                    file.read_at(&mut buffer[..now], at + done)
                         .map_err(StoreError::io("reading a staged message"))?;
                     take(&buffer[..now])?;
-                    at += now as u64;
+                    done += now as u64;
                 }
                 Ok(())
             }
@@ -275,8 +321,14 @@ impl Staged {
     pub fn memory_bytes(&self) -> u64 {
         match &self.inner.packed {
             Packed::Memory(memory) => memory.len() as u64,
-            Packed::File(..) => 0,
+            Packed::File { .. } => 0,
         }
+    }
+    /// All that it holds in memory, about: packed bytes, texts and structure.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        let described = self.inner.texts.len() as u64;
+        self.memory_bytes() + described * DESCRIBED_FACTOR
     }
     /// What the scanner found.
     #[must_use]

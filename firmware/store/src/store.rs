@@ -17,7 +17,7 @@ use crate::segment::{self, Log, Segments};
 use crate::shared_uids::SharedUids;
 use crate::watchers::Watchers;
 use crate::writer::{Act, Order, QUEUE_MAX, Tx, Unpersisted, Writer};
-use crate::{Options, Staging, Stats, StoreError, meta, settings, upgrade};
+use crate::{Options, Spill, Staging, Stats, StoreError, meta, settings, upgrade};
 
 /// The store. Cheap to clone; all clones are one store.
 #[derive(Clone)]
@@ -317,17 +317,21 @@ impl Store {
             &disk::tmp_path(&options.dir),
             options.message_bytes_max,
             options.message_memory_bytes,
+            Spill::default(),
         ))
     }
 
-    /// As [`Store::stage`], holding none of the packed bytes in memory: for many messages at once.
+    /// As [`Store::stage`], for one of many messages that wait together: at most `memory_bytes` of it are
+    /// held in memory, and what is beyond goes into the file that they share.
     ///
     /// # Errors
     /// None today; the face keeps room for one.
-    pub fn stage_in_file(&self) -> Result<Staging, StoreError> {
+    pub fn stage_among(&self, spill: Spill, memory_bytes: usize) -> Result<Staging, StoreError> {
         let options = &self.inner.options;
         let tmp = disk::tmp_path(&options.dir);
-        Ok(Staging::new(Arc::clone(&options.disk), &tmp, options.message_bytes_max, 0))
+        let memory_bytes = options.message_memory_bytes.min(memory_bytes);
+        let disk = Arc::clone(&options.disk);
+        Ok(Staging::new(disk, &tmp, options.message_bytes_max, memory_bytes, spill))
     }
 
     /// The last committed state.

@@ -7,7 +7,7 @@
 
 use base::{Timestamp, Uid};
 use session::{Line, Transit};
-use store::{Flags, Found, Mailbox, NewMessage, Rights, Staging, StoreError};
+use store::{Flags, Found, Mailbox, NewMessage, Rights, Spill, Staging, StoreError};
 
 use super::parse::{
     self, AppendGrammar, AppendHead, AppendKind, AppendPiece, Bad, InternalDate, LiteralMark,
@@ -20,12 +20,14 @@ use super::session::Session;
 
 /// What may stand between two literals, and in a URL that is one.
 const TEXT_MAX: usize = 8 * 1024;
-/// Messages of one command: each may hold an open file until all are there.
-const MESSAGES_MAX: usize = 100;
+/// Messages of one command.
+const MESSAGES_MAX: usize = 1_000;
 /// How many of the largest message a command may bring in all.
 pub(super) const COMMAND_FACTOR: u64 = 10;
-/// Packed bytes that the messages of a command may hold in memory; what comes then goes to files.
+/// Packed bytes that the messages of a command may hold in memory; what comes then goes to a file.
 const MEMORY_MAX: u64 = 1024 * 1024;
+/// Bytes that they may hold in memory with their texts and structures; then no more begins.
+const HELD_MAX: u64 = 4 * 1024 * 1024;
 
 /// Where messages go, and what goes for them.
 struct Target {
@@ -52,6 +54,11 @@ pub(super) struct Appending {
     draft: Option<Draft>,
     /// Bytes of all messages so far.
     bytes: u64,
+    /// Of these, what is in memory: packed bytes, and all that is held.
+    packed: u64,
+    held: u64,
+    /// Where what is not in memory lies.
+    spill: Spill,
     _transit: Transit,
 }
 
@@ -78,6 +85,9 @@ impl Session {
                     messages: Vec::new(),
                     draft: None,
                     bytes: 0,
+                    packed: 0,
+                    held: 0,
+                    spill: Spill::default(),
                     _transit,
                 };
                 let outcome = self.append(&head, &mut appending).await;
@@ -204,19 +214,18 @@ impl Session {
         flags: &Flags,
         internal_date: Option<InternalDate>,
     ) -> Result<(), Fail> {
-        if appending.messages.len() == MESSAGES_MAX {
+        if appending.messages.len() == MESSAGES_MAX || appending.held > HELD_MAX {
             return Err(no("[LIMIT] Too many messages for one command"));
         }
         // RFC 8508 §4.7: one message takes the place of one.
         if target.replaced.is_some() && !appending.messages.is_empty() {
             return Err(Bad("REPLACE takes one message").into());
         }
-        let held: u64 = appending.messages.iter().map(|m| m.message.memory_bytes()).sum();
-        let store = self.store();
         // RFC 4314 §4: only flags that may be set there.
         let flags = allowed_flags(flags, target.rights);
-        let staging = if held > MEMORY_MAX { store.stage_in_file() } else { store.stage() };
-        appending.draft = Some(Draft { flags, internal_date, staging: staging? });
+        let room = usize::try_from(MEMORY_MAX.saturating_sub(appending.packed)).unwrap_or_default();
+        let staging = self.store().stage_among(std::mem::take(&mut appending.spill), room)?;
+        appending.draft = Some(Draft { flags, internal_date, staging });
         Ok(())
     }
 
@@ -358,8 +367,12 @@ fn end_draft(appending: &mut Appending, now: Timestamp) -> Result<(), Fail> {
         return Err(no("The message is empty"));
     }
     let date = draft.internal_date.unwrap_or(InternalDate { at: now, zone_minutes: 0 });
+    let (message, spill) = draft.staging.finish_among()?;
+    appending.spill = spill;
+    appending.packed += message.memory_bytes();
+    appending.held += message.held_bytes();
     appending.messages.push(NewMessage {
-        message: draft.staging.finish()?,
+        message,
         flags: draft.flags,
         internal_date: date.at,
         zone_minutes: date.zone_minutes,

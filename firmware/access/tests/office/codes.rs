@@ -116,8 +116,8 @@ fn too_many_messages_for_one_command_are_refused() {
         format!("{tag} APPEND INBOX{}\r\n", " {14+}\r\nSubject: a\r\n\r\n".repeat(count))
     };
     for (tag, count, answer) in [
-        ("a1", 100, "a1 OK [APPENDUID "),
-        ("a2", 101, "a2 NO [LIMIT] "),
+        ("a1", 1_000, "a1 OK [APPENDUID "),
+        ("a2", 1_001, "a2 NO [LIMIT] "),
         ("a3", 5_000, "a3 NO [LIMIT] "),
         ("a4", 1, "a4 OK [APPENDUID "),
     ] {
@@ -126,11 +126,62 @@ fn too_many_messages_for_one_command_are_refused() {
         assert!(told.starts_with(answer), "{told}");
     }
     // Who waits for the invitation does not get the one too many.
-    client.send_raw(append("a5", 100).strip_suffix("\r\n").unwrap().as_bytes()).unwrap();
+    client.send_raw(append("a5", 1_000).strip_suffix("\r\n").unwrap().as_bytes()).unwrap();
     client.send_raw(b" {14}\r\n").unwrap();
     assert!(reply(&mut client, "a5")[0].starts_with("a5 NO [LIMIT] "));
     client.send("a6 STATUS INBOX (MESSAGES UIDNEXT)").unwrap();
-    assert_eq!(reply(&mut client, "a6")[0], "* STATUS INBOX (MESSAGES 101 UIDNEXT 102)");
+    assert_eq!(reply(&mut client, "a6")[0], "* STATUS INBOX (MESSAGES 1001 UIDNEXT 1002)");
+    office.check();
+}
+
+/// What is known of messages that wait is in memory: of those with very long headers fewer fit into a command.
+#[test]
+fn long_headers_make_a_command_full() {
+    let office = Office::start(&[("anna", None)]);
+    let mut client = office.client("anna");
+    let message = format!("Subject: {}\r\n\r\n", "long ".repeat(50_000));
+    let one = format!(" {{{}+}}\r\n{message}", message.len());
+    for (tag, count, answer) in
+        [("a1", 3, "a1 OK"), ("a2", 40, "a2 NO [LIMIT] "), ("a3", 1, "a3 OK")]
+    {
+        client.send_raw(format!("{tag} APPEND INBOX{}\r\n", one.repeat(count)).as_bytes()).unwrap();
+        let told = reply(&mut client, tag).pop().unwrap();
+        assert!(told.starts_with(answer), "{told}");
+    }
+    office.check();
+}
+
+/// Large messages of one command share a file; each comes back as it was.
+#[test]
+fn large_messages_of_one_command_stay_apart() {
+    let office = Office::start(&[("anna", None)]);
+    let mut client = office.client("anna");
+    let mut n = 1u32;
+    let mut noise = |len: usize| {
+        let mut text = b"Subject: large\r\n\r\n".to_vec();
+        while text.len() < len {
+            n = n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            text.extend_from_slice(format!("{n:x}\r\n").as_bytes());
+        }
+        text
+    };
+    let sizes = [900_000, 50, 700_000, 3_000_000, 40_000, 1_200_000, 100, 300_000];
+    let messages: Vec<Vec<u8>> = sizes.into_iter().map(&mut noise).collect();
+    client.send_raw(b"a1 APPEND INBOX").unwrap();
+    for message in &messages {
+        client.send_raw(format!(" {{{}+}}\r\n", message.len()).as_bytes()).unwrap();
+        client.send_raw(message).unwrap();
+    }
+    client.send_raw(b"\r\n").unwrap();
+    assert!(reply(&mut client, "a1")[0].starts_with("a1 OK [APPENDUID "));
+    assert!(last(&mut client, "a2 SELECT INBOX").starts_with("a2 OK"));
+    for (n, message) in (1..).zip(&messages) {
+        client.send(&format!("b{n} FETCH {n} BODY.PEEK[]")).unwrap();
+        let head = client.read_line().unwrap().unwrap();
+        assert_eq!(head, format!("* {n} FETCH (BODY[] {{{}}}", message.len()));
+        assert!(client.read_exact(message.len()).unwrap() == *message);
+        reply(&mut client, &format!("b{n}"));
+    }
     office.check();
 }
 

@@ -1,7 +1,7 @@
 //! Mail acts.
 
-use base::{ModSeq, Uid};
-use store::{FlagOp, Flags, LocalTarget, SpecialUse, Store, StoreError, TargetMailbox};
+use base::{ModSeq, Timestamp, Uid};
+use store::{FlagOp, Flags, LocalTarget, NewMessage, SpecialUse, Store, StoreError, TargetMailbox};
 
 use crate::fixture::{Fixture, flags, local, new_account, set, text};
 
@@ -335,6 +335,37 @@ async fn a_walk_shows_each_row_with_its_own_texts() {
             })
             .collect();
         assert_eq!(walked, expected);
+    }
+    office.finish().await;
+}
+
+/// Messages of one command share a file, one behind the other; each keeps its own bytes.
+#[tokio::test]
+async fn messages_that_wait_together_share_a_file() {
+    let (office, anna) = Fixture::office().await;
+    let inbox = office.mailbox(anna, "INBOX");
+    let (mut spill, mut messages, mut texts) = (store::Spill::default(), Vec::new(), Vec::new());
+    for n in 0..6 {
+        let mut bytes = text(n);
+        // Some frames and a part of one, nothing, one and a part.
+        let lines = [600_000, 0, 300_000][usize::try_from(n % 3).unwrap()] / 20;
+        bytes.extend((0..lines).flat_map(|i| format!("{:018}\r\n", i * (n + 7)).into_bytes()));
+        let mut staging = office.store.stage_among(spill, 0).unwrap();
+        bytes.chunks(50_000).for_each(|piece| staging.write(piece).unwrap());
+        let (message, next) = staging.finish_among().unwrap();
+        spill = next;
+        assert_eq!(message.memory_bytes(), 0);
+        assert!(message.held_bytes() > 0);
+        let (flags, internal_date) = (Flags::default(), Timestamp(0));
+        messages.push(NewMessage { message, flags, internal_date, zone_minutes: 0 });
+        texts.push(bytes);
+    }
+    drop(spill);
+    office.store.append(inbox, messages).await.unwrap();
+    let rows = office.store.rows(inbox, Uid(1), Uid(u32::MAX), 10).unwrap();
+    assert_eq!(rows.len(), texts.len());
+    for (row, text) in rows.iter().zip(&texts) {
+        assert!(office.content(&row.blob) == *text, "UID {}", row.uid);
     }
     office.finish().await;
 }
