@@ -1,5 +1,7 @@
 //! Header fields as they stand in the bytes. RFC 5322 §2.2.
 
+use memchr::{memchr, memchr3_iter};
+
 /// One header field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'a> {
@@ -22,7 +24,9 @@ impl Field<'_> {
     #[must_use]
     pub fn unfolded(&self) -> Vec<u8> {
         let value = self.value.trim_ascii();
-        value.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n' | 0)).collect()
+        let mut out = Vec::with_capacity(value.len());
+        runs(value, |run| out.extend_from_slice(value.get(run).unwrap_or_default()));
+        out
     }
 
     /// [`Field::unfolded`] as text; bytes that are no UTF-8 are taken for ISO 8859-1.
@@ -30,6 +34,26 @@ impl Field<'_> {
     pub fn text(&self) -> String {
         into_text(self.unfolded())
     }
+
+    /// Appends [`Field::text`] to `out`.
+    pub fn push_text(&self, out: &mut String) {
+        let value = self.value.trim_ascii();
+        match std::str::from_utf8(value) {
+            Ok(text) => runs(value, |run| out.push_str(text.get(run).unwrap_or_default())),
+            // A fold may stand within a character: unfolded it may be UTF-8 after all.
+            Err(_) => out.push_str(&self.text()),
+        }
+    }
+}
+
+/// Gives what stands between CR, LF and NUL.
+fn runs(value: &[u8], mut take: impl FnMut(std::ops::Range<usize>)) {
+    let mut from = 0;
+    for at in memchr3_iter(b'\r', b'\n', 0, value) {
+        take(from..at);
+        from = at + 1;
+    }
+    take(from..value.len());
 }
 
 /// UTF-8 as it is, everything else as ISO 8859-1: nothing is lost, nothing fails.
@@ -54,7 +78,7 @@ pub struct HeaderFields<'a> {
 
 /// Length of the first line, its line end included.
 fn line_len(bytes: &[u8]) -> usize {
-    bytes.iter().position(|&b| b == b'\n').map_or(bytes.len(), |at| at + 1)
+    memchr(b'\n', bytes).map_or(bytes.len(), |at| at + 1)
 }
 
 /// Length of the first field: its first line and the lines that continue it.
@@ -78,7 +102,7 @@ impl<'a> Iterator for HeaderFields<'a> {
             }
             let (raw, rest) = self.rest.split_at(field_len(self.rest));
             self.rest = rest;
-            let colon = raw.iter().position(|&b| b == b':');
+            let colon = memchr(b':', raw);
             if let Some((name, value)) = colon.and_then(|at| raw.split_at_checked(at)) {
                 let name = name.trim_ascii_end();
                 // RFC 5322 §2.2: printable US-ASCII without the colon (octets above 127 tolerated).

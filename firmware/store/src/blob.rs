@@ -78,7 +78,11 @@ pub(crate) fn put_hash(
 
 /// The row of a content that something links.
 pub(crate) fn linked(view: &impl View, id: BlobId) -> Result<Blob, StoreError> {
-    find(view, id)?.ok_or_else(|| StoreError::Damaged(format!("content {id} is missing")))
+    find(view, id)?.ok_or_else(|| missing(id))
+}
+
+pub(crate) fn missing(id: BlobId) -> StoreError {
+    StoreError::Damaged(format!("content {id} is missing"))
 }
 
 /// Adds `count` links to a content that exists.

@@ -228,11 +228,6 @@ impl Snapshot {
         transaction.commit().map_err(StoreError::index(doing))
     }
 
-    /// For many rows by ascending keys.
-    pub(crate) fn cursor(&self, table: T) -> Result<Cursor<'_>, StoreError> {
-        Ok(Cursor { table: self.table(table)?, range: None, current: None })
-    }
-
     fn table(&self, table: T) -> Result<Option<&ReadOnlyTable<Bytes, Bytes>>, StoreError> {
         let cell = &self.tables[table as usize];
         if let Some(open) = cell.get() {
@@ -247,9 +242,10 @@ impl Snapshot {
     }
 }
 
-/// Finds rows of a table by keys that mostly ascend: a neighbour costs a step, not a way from the root.
-pub(crate) struct Cursor<'s> {
-    table: Option<&'s ReadOnlyTable<Bytes, Bytes>>,
+/// Finds rows of a table in one snapshot by keys that mostly ascend: a neighbour costs a step, not a way
+/// from the root.
+pub(crate) struct Cursor {
+    table: T,
     range: Option<Range<'static, Bytes, Bytes>>,
     current: Option<(AccessGuard<'static, Bytes>, AccessGuard<'static, Bytes>)>,
 }
@@ -257,9 +253,13 @@ pub(crate) struct Cursor<'s> {
 /// Steps before looking from the root is cheaper.
 const STEPS_MAX: usize = 8;
 
-impl Cursor<'_> {
-    /// The value of a key.
-    pub(crate) fn get(&mut self, key: &[u8]) -> Result<Option<&[u8]>, StoreError> {
+impl Cursor {
+    pub(crate) fn over(table: T) -> Self {
+        Self { table, range: None, current: None }
+    }
+
+    /// The value of a key in `view`, which is the same each time.
+    pub(crate) fn get(&mut self, view: &Snapshot, key: &[u8]) -> Result<Option<&[u8]>, StoreError> {
         let mut steps = 0;
         let is_ahead = |current: &Option<(AccessGuard<'_, Bytes>, _)>| {
             current.as_ref().is_none_or(|(at, _)| at.value() > key)
@@ -272,7 +272,7 @@ impl Cursor<'_> {
             steps += 1;
         }
         let doing = "reading a range";
-        let Some(table) = self.table else { return Ok(None) };
+        let Some(table) = view.table(self.table)? else { return Ok(None) };
         self.range = Some(table.range(key..).map_err(StoreError::index(doing))?);
         self.step()?;
         let found = self.current.as_ref().filter(|(at, _)| at.value() == key);

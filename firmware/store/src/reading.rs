@@ -1,4 +1,5 @@
-//! Reading many messages in a row: one snapshot, one decompressor, buffers that stay.
+//! Reading many messages in a row: one snapshot, one decompressor, buffers that stay, and what the last
+//! message was read by is where the next one is looked for.
 //!
 //! For work off the runtime's threads that looks at message after message. Keep it short: the snapshot
 //! holds back space in the index while it lives.
@@ -9,18 +10,22 @@ use base::{BlobId, MailboxId, Uid};
 use message::{MailHeader, Structure};
 use zstd::bulk::Decompressor;
 
-use crate::index::Snapshot;
+use crate::blob::{self, Blob};
+use crate::codec::blob_key;
+use crate::index::{Cursor, Snapshot, T};
 use crate::mailbox::reads;
-use crate::segment::Segments;
-use crate::{READ_MAX, Row, Store, StoreError, blob, text};
+use crate::segment::{Ahead, Segments};
+use crate::{READ_MAX, Row, Store, StoreError, text};
 
 /// Reads messages of one snapshot.
 pub struct Reading {
     store: Store,
     snapshot: Snapshot,
+    contents: Cursor,
+    texts: Cursor,
     segments: Arc<Segments>,
     decompressor: Decompressor<'static>,
-    packed: Vec<u8>,
+    packed: Ahead,
     plain: Vec<u8>,
     /// Whose frame, and which, is in `plain`.
     have: Option<(BlobId, u64)>,
@@ -41,9 +46,11 @@ impl Store {
         Ok(Reading {
             store: self.clone(),
             snapshot: self.snapshot()?,
+            contents: Cursor::over(T::Blob),
+            texts: Cursor::over(T::Text),
             segments: Arc::clone(&self.inner.segments),
             decompressor: Decompressor::new().map_err(StoreError::io("making a decompressor"))?,
-            packed: Vec::new(),
+            packed: Ahead::default(),
             plain: Vec::new(),
             have: None,
         })
@@ -64,9 +71,17 @@ impl Reading {
         reads::rows(&self.snapshot, mailbox, from, to, limit)
     }
 
-    /// The MIME structure of a content.
-    pub fn structure(&self, blob: BlobId) -> Result<Structure, StoreError> {
-        text::structure(&self.snapshot, blob)
+    /// The MIME structure of a content; its texts stand in `buffer`.
+    pub fn structure<'b>(
+        &mut self,
+        blob: BlobId,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<Structure<&'b str>, StoreError> {
+        let row = self.texts.get(&self.snapshot, &blob_key(blob))?;
+        let packed = text::packed(row.ok_or_else(|| text::missing(blob))?)?;
+        buffer.clear();
+        buffer.extend_from_slice(packed);
+        text::unpack(buffer, blob)
     }
 
     /// The fields of ENVELOPE; the parts are not unpacked.
@@ -78,7 +93,8 @@ impl Reading {
     pub fn frame(&mut self, blob: BlobId, number: u64) -> Result<&[u8], StoreError> {
         if self.have != Some((blob, number)) {
             self.have = None;
-            let place = blob::linked(&self.snapshot, blob)?.place;
+            let row = self.contents.get(&self.snapshot, &blob_key(blob))?;
+            let place = Blob::decode(row.ok_or_else(|| blob::missing(blob))?)?.place;
             let (packed, plain) = (&mut self.packed, &mut self.plain);
             let read =
                 self.segments.read_frame(&place, number, &mut self.decompressor, packed, plain);

@@ -5,6 +5,7 @@
 //! [`FRAME_BYTES`] plain bytes each, so that a piece from the middle of a large message costs one or
 //! two frames of memory. FORMAT.md has the bytes.
 
+mod ahead;
 mod changes;
 mod header;
 mod log;
@@ -12,6 +13,7 @@ mod reader;
 mod record;
 mod scan;
 
+pub(crate) use ahead::Ahead;
 pub(crate) use header::SEGMENT_HEADER_BYTES;
 pub(crate) use log::{Log, LogEnd};
 pub(crate) use reader::{PLACE_MAX, Place, Segments};

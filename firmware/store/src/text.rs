@@ -32,8 +32,11 @@ fn fields(row: &[u8]) -> Result<[&[u8]; 4], StoreError> {
 }
 
 fn row(view: &impl View, id: BlobId) -> Result<Vec<u8>, StoreError> {
-    view.get(T::Text, &blob_key(id))?
-        .ok_or_else(|| StoreError::Damaged(format!("content {id} has no texts")))
+    view.get(T::Text, &blob_key(id))?.ok_or_else(|| missing(id))
+}
+
+pub(crate) fn missing(id: BlobId) -> StoreError {
+    StoreError::Damaged(format!("content {id} has no texts"))
 }
 
 /// The texts of a content where they stand, not copied.
@@ -82,8 +85,20 @@ pub(crate) fn imap_texts(view: &impl View, id: BlobId) -> Result<ImapTexts, Stor
 }
 
 pub(crate) fn structure(view: &impl View, id: BlobId) -> Result<message::Structure, StoreError> {
-    let row = row(view, id)?;
-    let [.., packed] = fields(&row)?;
+    unpack(packed(&row(view, id)?)?, id)
+}
+
+/// The structure in a row, as [`unpack`] takes it.
+pub(crate) fn packed(row: &[u8]) -> Result<&[u8], StoreError> {
+    let [.., packed] = fields(row)?;
+    Ok(packed)
+}
+
+/// The structure of a content; its texts may stay where they stand.
+pub(crate) fn unpack<'a, S: serde::Deserialize<'a>>(
+    packed: &'a [u8],
+    id: BlobId,
+) -> Result<message::Structure<S>, StoreError> {
     postcard::from_bytes(packed)
         .map_err(|e| StoreError::Damaged(format!("structure of content {id}: {e}")))
 }

@@ -7,6 +7,8 @@
 pub(super) mod answer;
 mod candidate;
 mod index;
+#[cfg(test)]
+mod plain_tests;
 pub(super) mod run;
 mod test;
 

@@ -4,6 +4,8 @@
 //! One frame of the store and one piece of decoded text are in memory. Parts that are no text are passed
 //! over unread.
 
+use std::borrow::Cow;
+
 use base::BlobId;
 use message::{Part, PartKind, Structure, header_fields};
 use store::{READ_MAX, Reading, Row, StoreError};
@@ -54,9 +56,10 @@ impl<'a> Bytes<'a> {
     }
 
     /// The header of a part.
-    pub(crate) fn header(&mut self, part: &Part) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn header<S>(&mut self, part: &Part<S>) -> Result<Vec<u8>, StoreError> {
         let end = part.body_start.min(part.header_start.saturating_add(HEADER_MAX));
-        let mut header = Vec::new();
+        let len = usize::try_from(end.saturating_sub(part.header_start)).unwrap_or_default();
+        let mut header = Vec::with_capacity(len);
         let mut at = part.header_start;
         while at < end {
             let piece = self.piece(at, end)?;
@@ -72,7 +75,7 @@ impl<'a> Bytes<'a> {
     /// Hands all texts of the message to `sink`; false if that had enough.
     pub(crate) fn texts(
         &mut self,
-        structure: &Structure,
+        structure: &Structure<&str>,
         sink: &mut impl Sink,
     ) -> Result<bool, StoreError> {
         Ok(self.fields(&structure.root, Place::Header, sink)?
@@ -81,7 +84,7 @@ impl<'a> Bytes<'a> {
 
     fn fields(
         &mut self,
-        part: &Part,
+        part: &Part<&str>,
         place: Place,
         sink: &mut impl Sink,
     ) -> Result<bool, StoreError> {
@@ -90,7 +93,12 @@ impl<'a> Bytes<'a> {
             text.clear();
             text.push_str(&String::from_utf8_lossy(field.name));
             text.push_str(": ");
-            text.push_str(&decode_words(&field.text()));
+            let value = text.len();
+            field.push_text(&mut text);
+            if let Cow::Owned(decoded) = decode_words(text.get(value..).unwrap_or_default()) {
+                text.truncate(value);
+                text.push_str(&decoded);
+            }
             if !sink.piece(place, &text) {
                 return Ok(false);
             }
@@ -99,7 +107,7 @@ impl<'a> Bytes<'a> {
         Ok(true)
     }
 
-    fn body(&mut self, part: &Part, sink: &mut impl Sink) -> Result<bool, StoreError> {
+    fn body(&mut self, part: &Part<&str>, sink: &mut impl Sink) -> Result<bool, StoreError> {
         match &part.kind {
             PartKind::Multipart(parts) => {
                 for part in parts {
@@ -113,15 +121,13 @@ impl<'a> Bytes<'a> {
                 Ok(self.fields(root, Place::Body, sink)? && self.body(root, sink)?)
             }
             // Reports (message/delivery-status) are text too.
-            PartKind::Leaf if matches!(part.main_type.as_str(), "text" | "message") => {
-                self.leaf(part, sink)
-            }
+            PartKind::Leaf if matches!(part.main_type, "text" | "message") => self.leaf(part, sink),
             PartKind::Leaf => Ok(true),
         }
     }
 
-    fn leaf(&mut self, part: &Part, sink: &mut impl Sink) -> Result<bool, StoreError> {
-        let mut transfer = Transfer::of(&part.encoding);
+    fn leaf(&mut self, part: &Part<&str>, sink: &mut impl Sink) -> Result<bool, StoreError> {
+        let mut transfer = Transfer::of(part.encoding);
         let mut charset = Charset::of(part.param("charset"));
         let mut buffer = Vec::new();
         let mut at = part.body_start;

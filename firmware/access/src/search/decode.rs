@@ -224,6 +224,9 @@ fn decode_utf8(
         carry.clear();
         joined.as_slice()
     };
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return take(text);
+    }
     let mut chunks = bytes.utf8_chunks().peekable();
     while let Some(chunk) = chunks.next() {
         if !take(chunk.valid()) {

@@ -7,14 +7,16 @@ use mail_parser::parsers::MessageStream;
 use message::{Addr, Field};
 
 /// Decodes the RFC 2047 words of unfolded header text. Words that cannot be decoded stay as they are.
+/// Borrowed where nothing is to be decoded.
 pub(crate) fn decode_words(text: &str) -> Cow<'_, str> {
-    if memchr::memmem::find(text.as_bytes(), b"=?").is_none() {
+    let bytes = text.as_bytes();
+    if !memchr::memchr_iter(b'=', bytes).any(|at| bytes.get(at + 1) == Some(&b'?')) {
         return Cow::Borrowed(text);
     }
     let line = format!("{text}\n");
     match MessageStream::new(line.as_bytes()).parse_unstructured() {
         HeaderValue::Text(text) => Cow::Owned(text.into_owned()),
-        _ => Cow::Borrowed(""),
+        _ => Cow::Owned(String::new()),
     }
 }
 
@@ -24,14 +26,16 @@ pub(crate) fn field_text(field: &Field<'_>) -> String {
 }
 
 /// Addresses as one reads them: `Jörg <j@x.test>, b@x.test`; a group is its name and a colon.
-pub(crate) fn address_text(addresses: &[Addr]) -> String {
+pub(crate) fn address_text<S: AsRef<str>>(addresses: &[Addr<S>]) -> String {
     let mut text = String::new();
     for addr in addresses {
         if !text.is_empty() {
             text.push_str(", ");
         }
-        let mailbox = addr.mailbox.as_deref().unwrap_or_default();
-        match (&addr.name, &addr.host) {
+        let mailbox = addr.mailbox.as_ref().map_or("", AsRef::as_ref);
+        let (name, host) =
+            (addr.name.as_ref().map(AsRef::as_ref), addr.host.as_ref().map(AsRef::as_ref));
+        match (name, host) {
             (Some(name), Some(host)) => {
                 text.push_str(&format!("{} <{mailbox}@{host}>", decode_words(name)));
             }

@@ -6,7 +6,7 @@ use super::keywords::Keywords;
 use super::message_row::MessageRow;
 use super::{flags, name, row};
 use crate::codec::{In, Out, account_key, blob_key, message_key};
-use crate::index::{Snapshot, T, View};
+use crate::index::{Cursor, Snapshot, T, View};
 use crate::{Flags, Mailbox, Row, StoreError, TextsRef};
 
 pub(crate) fn mailbox(view: &impl View, id: MailboxId) -> Result<Option<Mailbox>, StoreError> {
@@ -120,11 +120,10 @@ pub(crate) fn walk_texts(
     to: Uid,
     visit: &mut dyn FnMut(Row, TextsRef<'_>) -> bool,
 ) -> Result<(), StoreError> {
-    let mut texts = view.cursor(T::Text)?;
+    let mut texts = Cursor::over(T::Text);
     walk(view, id, from, to, &mut |row| {
-        let text = texts
-            .get(&blob_key(row.blob))?
-            .ok_or_else(|| StoreError::Damaged(format!("content {} has no texts", row.blob)))?;
+        let text =
+            texts.get(view, &blob_key(row.blob))?.ok_or_else(|| crate::text::missing(row.blob))?;
         Ok(visit(row, TextsRef::decode(text)?))
     })
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use base::BlobHash;
 use zstd::bulk::Decompressor;
 
+use super::ahead::Ahead;
 use super::record::{LoggedDelivery, decode_delivery};
 use super::{FRAME_BYTES, Header, LogEnd, RECORD_HEADER_BYTES, path_of};
 use crate::codec::In;
@@ -156,7 +157,7 @@ impl Segments {
         place: &Place,
         number: u64,
         decompressor: &mut Decompressor<'_>,
-        packed: &mut Vec<u8>,
+        packed: &mut Ahead,
         plain: &mut Vec<u8>,
     ) -> Result<(), StoreError> {
         plain.clear();
@@ -176,8 +177,7 @@ impl Segments {
             }
         }
         check_length(length)?;
-        packed.resize(length as usize, 0);
-        read_at(&*file, packed, at)?;
+        let packed = packed.bytes(&*file, place.segment, at, length as usize)?;
         let expected = place.frame_len(number);
         plain.reserve(expected);
         let made = decompressor.decompress_to_buffer(packed, plain);
@@ -295,7 +295,7 @@ impl Segments {
     }
 }
 
-fn read_at(file: &dyn DiskFile, buffer: &mut [u8], at: u64) -> Result<(), StoreError> {
+pub(super) fn read_at(file: &dyn DiskFile, buffer: &mut [u8], at: u64) -> Result<(), StoreError> {
     file.read_at(buffer, at).map_err(|e| match e.kind() {
         ErrorKind::UnexpectedEof => StoreError::Damaged("a segment is too short".to_owned()),
         _ => StoreError::io("reading a segment")(e),

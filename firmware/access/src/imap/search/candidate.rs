@@ -128,6 +128,8 @@ pub(super) struct Asker<'a> {
     wants_mail: bool,
     wants_header: bool,
     window: Window,
+    /// What a structure is read from.
+    texts: Vec<u8>,
 }
 
 impl<'a> Asker<'a> {
@@ -139,6 +141,7 @@ impl<'a> Asker<'a> {
             wants_mail: test.needs(Cost::Mail),
             wants_header: test.needs(Cost::Header),
             window: Window::default(),
+            texts: Vec::new(),
         }
     }
 
@@ -169,7 +172,7 @@ impl<'a> Asker<'a> {
         if self.cost < Cost::Header {
             return Ok(false);
         }
-        let structure = reading.structure(row.blob)?;
+        let structure = reading.structure(row.blob, &mut self.texts)?;
         let mut bytes = Bytes::new(reading, row);
         let fields;
         if self.wants_header {
@@ -183,15 +186,18 @@ impl<'a> Asker<'a> {
             return Ok(false);
         }
         let is_decided = |hits: &Hits| self.test.ask(Facts { hits: Some(hits), ..facts }).is_some();
-        self.window.end();
+        self.window.begin();
         let mut looking = Looking {
             needles: self.needles,
             window: &mut self.window,
             hits: Hits::new(self.needles),
             is_decided: &is_decided,
         };
-        let was_read = bytes.texts(&structure, &mut looking)?;
-        looking.hits.is_complete = was_read;
-        Ok(self.test.ask(Facts { hits: Some(&looking.hits), ..facts }).unwrap_or(false))
+        let was_read = bytes.texts(&structure, &mut looking);
+        looking.window.look(self.needles, &mut looking.hits);
+        looking.hits.is_complete = was_read.as_ref().is_ok_and(|is_all| *is_all);
+        let passes = self.test.ask(Facts { hits: Some(&looking.hits), ..facts });
+        // What was found before the damage may decide.
+        passes.map_or_else(|| was_read.map(|_| false), Ok)
     }
 }

@@ -233,7 +233,8 @@ fn trigrams_of(
     row: &Row,
     collector: &mut Collector,
 ) -> Result<Vec<u32>, StoreError> {
-    let structure = reading.structure(row.blob)?;
+    let mut texts = Vec::new();
+    let structure = reading.structure(row.blob, &mut texts)?;
     Bytes::new(reading, row).texts(&structure, collector)?;
     // FROM and its like look into addresses as they are written out.
     let mail = &structure.header;
@@ -244,4 +245,4 @@ fn trigrams_of(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

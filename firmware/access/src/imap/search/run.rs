@@ -17,7 +17,7 @@ fn rows_at_once(cost: Cost) -> usize {
     match cost {
         Cost::Row => 500,
         Cost::Mail => 100,
-        Cost::Header | Cost::Content => 20,
+        Cost::Header | Cost::Content => 64,
     }
 }
 

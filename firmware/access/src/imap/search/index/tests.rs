@@ -14,7 +14,7 @@ use crate::imap::view::View;
 use crate::search::fold::fold;
 
 /// A mailbox in a store of its own.
-struct Office {
+pub(in super::super) struct Office {
     runtime: Runtime,
     store: Store,
     mailbox: MailboxId,
@@ -22,7 +22,7 @@ struct Office {
 }
 
 impl Office {
-    fn new() -> Self {
+    pub(in super::super) fn new() -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let dir = tempfile::tempdir().unwrap();
         let options = Options { reserve_bytes: Some(0), ..Options::new(dir.path()) };
@@ -44,12 +44,12 @@ impl Office {
         Self { runtime, store, mailbox, _dir: dir }
     }
 
-    fn append(&self, texts: &[String]) {
+    pub(in super::super) fn append<T: AsRef<[u8]>>(&self, texts: &[T]) {
         let messages = texts
             .iter()
             .map(|text| {
                 let mut staging = self.store.stage().unwrap();
-                staging.write(text.as_bytes()).unwrap();
+                staging.write(text.as_ref()).unwrap();
                 NewMessage {
                     message: staging.finish().unwrap(),
                     flags: store::Flags::default(),
@@ -82,7 +82,7 @@ impl Office {
         }
     }
 
-    fn find(&self, key: &Key, by_index: bool) -> String {
+    pub(in super::super) fn find(&self, key: &Key, by_index: bool) -> String {
         let found = run::find(self.job(key.clone()), self.view(), by_index);
         self.runtime.block_on(found).unwrap().uids.to_string()
     }
