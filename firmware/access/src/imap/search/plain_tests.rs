@@ -5,6 +5,7 @@ use base::UidRanges;
 use message::{Part, PartKind, Scanner, header_fields};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::Index;
 
 use super::index::tests::Office;
 use crate::imap::parse::Key;
@@ -226,11 +227,20 @@ proptest! {
     #[test]
     fn a_search_finds_what_plain_reading_finds(
         messages in vec(message(), 40..60),
-        keys in vec(key(), 40),
+        mut keys in vec(key(), 40),
+        cuts in vec((any::<Index>(), any::<Index>(), 1usize..14, any::<bool>()), 40),
     ) {
         let office = Office::new();
         office.append(&messages);
         let texts: Vec<_> = messages.iter().map(|message| plain_texts(message)).collect();
+        // What stands there, also across line ends, and across the end of a text, where nothing is found.
+        for (message, from, len, in_header) in cuts {
+            let all: Vec<u8> = message.get(&texts).iter().flat_map(|(_, text)| text.clone()).collect();
+            let all: Vec<char> = String::from_utf8(all).unwrap().chars().collect();
+            let text: String = all.iter().skip(from.index(all.len())).take(len).collect();
+            let needle = text.into_bytes();
+            keys.push(if in_header { Key::Text(needle) } else { Key::Body(needle) });
+        }
         let found_plainly = |is_found: &dyn Fn(&[Folded]) -> bool| {
             let numbers = (1u32..).zip(&texts).filter(|(_, texts)| is_found(texts));
             numbers.map(|(number, _)| base::Uid(number)).collect::<UidRanges>().to_string()
