@@ -127,7 +127,7 @@ fn add_links(
         segment_row::add_live(tables, &blob.place)?;
     }
     blob.links += count;
-    tables.put(T::Blob, &blob_key(id), &blob.encode())
+    tables.put_row(T::Blob, &blob_key(id), blob.encode())
 }
 
 /// Takes a link away.
@@ -140,7 +140,7 @@ pub(crate) fn unlink(tables: &mut Tables<'_>, id: BlobId) -> Result<(), StoreErr
     if blob.links == 0 {
         segment_row::take_live(tables, &blob.place)?;
     }
-    tables.put(T::Blob, &blob_key(id), &blob.encode())
+    tables.put_row(T::Blob, &blob_key(id), blob.encode())
 }
 
 /// The number that a staged content has or will have; [`bring`] must follow in the same act.

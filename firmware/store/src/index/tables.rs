@@ -87,7 +87,17 @@ impl<'t> Tables<'t> {
     }
 
     pub(crate) fn put(&mut self, table: T, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.set(table, key, Some(value.to_vec()), false)
+        self.put_row(table, key, value.to_vec())
+    }
+
+    /// As [`Tables::put`], of a row that was made for it: nothing is copied.
+    pub(crate) fn put_row(
+        &mut self,
+        table: T,
+        key: &[u8],
+        value: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        self.set(table, key, Some(value), false)
     }
 
     /// Puts a row that a replay makes again from the contents in the log.
@@ -115,7 +125,7 @@ impl<'t> Tables<'t> {
         is_derived: bool,
     ) -> Result<(), StoreError> {
         self.writes += 1;
-        self.pending_bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+        self.pending_bytes += key.len() + value.as_ref().map_or(0, Vec::capacity);
         self.pending[table as usize].insert(key.to_vec(), Pending { value, is_derived });
         if self.pending_bytes > PENDING_MAX { self.flush() } else { Ok(()) }
     }

@@ -69,7 +69,7 @@ impl Adding {
             saved: Some(tx.now),
             blob: new.blob,
         };
-        tx.put(T::Message, &message_key(self.id, uid), &message.encode())?;
+        tx.put_row(T::Message, &message_key(self.id, uid), message.encode())?;
         self.row.uid_next = Uid(next);
         self.row.exists += 1;
         self.row.unseen += u32::from(system & Flags::SEEN == 0);
