@@ -1,9 +1,11 @@
 //! The words of the directory. Entries are LDAP entries; accounts, domains, aliases and groups are views.
 //!
 //! `tree` finds entries, `place` says where one stands, `views` and `indexed` say which rows follow from
-//! one, `writing` is the one way in which entries come, change and go.
+//! one, `writing` is the one way in which entries come, change and go; `acts` are those of LDAP,
+//! `operational` is what is said of entries beyond their attributes.
 
 pub(crate) mod account;
+pub(crate) mod acts;
 pub(crate) mod address_index;
 pub(crate) mod alias;
 pub(crate) mod dn;
@@ -11,6 +13,7 @@ pub(crate) mod domain;
 pub(crate) mod entry;
 pub(crate) mod group;
 pub(crate) mod indexed;
+pub(crate) mod operational;
 pub(crate) mod place;
 pub(crate) mod resolve;
 pub(crate) mod tree;

@@ -8,8 +8,8 @@
 //! else.
 //!
 //! # Map
-//! - `store`, `store_mail`, `store_queue`, `store_directory`, `store_recovery`: the face; each act is
-//!   a closure for the writer, each read a snapshot.
+//! - `store`, `store_mail`, `store_queue`, `store_directory`, `store_entries`, `store_recovery`: the
+//!   face; each act is a closure for the writer, each read a snapshot.
 //! - `writer`: the thread, groups, what an act sees (`Tx`). `watchers`: who is woken after a commit.
 //! - `index`: redb's tables and the two views of them; `codec`: rows by hand; `meta`: counters.
 //! - `segment`: the log (`log` writes, `reader` reads contents, `scan` reads groups); `replay`: what is in the
@@ -22,6 +22,7 @@
 //!   for a copy.
 //! - `recovery`: what was expunged or deleted, until its retention time is over.
 //! - `acl`: rights, lists, the names of others' mailboxes (`store_acl` is its face); `annotation`: METADATA.
+//! - `directory_view`: the directory for reading.
 //! - `directory`: entries, DNs, the index of addresses, accounts, domains, aliases, resolution.
 //! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: the trait under everything,
 //!   the real disk, folders, lock, space.
@@ -39,6 +40,7 @@ mod cleanup;
 mod codec;
 mod delivering;
 mod directory;
+mod directory_view;
 mod disk;
 mod error;
 mod export;
@@ -64,6 +66,7 @@ mod staging;
 mod store;
 mod store_acl;
 mod store_directory;
+mod store_entries;
 mod store_mail;
 mod store_queue;
 mod store_recovery;
@@ -78,6 +81,7 @@ pub use directory::{
     Account, AccountChange, AccountState, Alias, Domain, Entry, EntryId, Group, NewAccount, Quota,
     Resolution,
 };
+pub use directory_view::DirectoryView;
 pub use disk::{Disk, DiskFile};
 pub use error::StoreError;
 pub use export::{ExportAccount, ExportFormat, ExportReport};

@@ -269,7 +269,12 @@ fn check_aliases(
 /// Name of people, with what `person` demands: `cn` and `sn` (RFC 4519 §3.12).
 fn set_name(entry: &mut Entry, name: &str, address: &Address) {
     let name = if name.trim().is_empty() { address.local() } else { name.trim() };
-    entry.set(entry::NAME, [name]);
+    let others: Vec<String> = entry.texts(entry::NAME).skip(1).map(str::to_owned).collect();
+    let others = others.into_iter().filter(|other| other.to_lowercase() != name.to_lowercase());
+    entry.set(entry::NAME, [name.to_owned()].into_iter().chain(others));
+    if entry.first(entry::DISPLAY_NAME).is_some() {
+        entry.set(entry::DISPLAY_NAME, [name]);
+    }
     entry.set(entry::SURNAME, [name.rsplit(' ').next().unwrap_or(name)]);
 }
 

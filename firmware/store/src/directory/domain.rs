@@ -29,15 +29,22 @@ pub(crate) fn create(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), Sto
     if exists(&tx.tables, domain)? {
         return Err(StoreError::Exists);
     }
-    if tx.len(T::Domain)? >= DOMAINS_MAX {
-        return Err(StoreError::LimitReached("domains"));
-    }
     let mut new = entry::new(dn::of_domain(domain), &CLASSES, tx.now)?;
     new.set("dc", domain.as_str().split('.').take(1));
     new.set("associateddomain", [domain.as_str()]);
+    add(tx, domain, new)
+}
+
+/// Puts the entry of a new domain, with what every domain has.
+pub(crate) fn add(tx: &mut Tx<'_, '_>, domain: &DomainName, new: Entry) -> Result<(), StoreError> {
+    if tx.len(T::Domain)? >= DOMAINS_MAX {
+        return Err(StoreError::LimitReached("domains"));
+    }
+    let (maker, changer) = (new.creators_name.clone(), new.modifiers_name.clone());
     writing::put(tx, None, new)?;
     for name in CONTAINERS {
-        let entry = container(domain, name, tx.now)?;
+        let mut entry = container(domain, name, tx.now)?;
+        (entry.creators_name, entry.modifiers_name) = (maker.clone(), changer.clone());
         if tree::find(&tx.tables, &entry.dn)?.is_none() {
             writing::put(tx, None, entry)?;
         }

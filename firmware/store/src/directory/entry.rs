@@ -12,6 +12,7 @@ pub(crate) const CLASS: &str = "objectclass";
 pub(crate) const ADDRESS: &str = "mail";
 pub(crate) const FURTHER: &str = "maillocaladdress";
 pub(crate) const NAME: &str = "cn";
+pub(crate) const DISPLAY_NAME: &str = "displayname";
 pub(crate) const SURNAME: &str = "sn";
 pub(crate) const PASSWORD: &str = "userpassword";
 /// RFC 3112, in the form of RFC 5803.

@@ -145,7 +145,8 @@ pub(crate) fn put(tx: &mut Tx<'_, '_>, group: &Group) -> Result<(), StoreError> 
         }
     };
     // A name that differs in case is the same; further names stay.
-    let others = entry.texts(entry::NAME).skip(1).map(str::to_owned);
+    let others = entry.texts(entry::NAME).filter(|n| n.to_lowercase() != group.name.to_lowercase());
+    let others = others.map(str::to_owned);
     let names: Vec<String> = [group.name.clone()].into_iter().chain(others).collect();
     entry.set(entry::NAME, names);
     entry.set(entry::MEMBER, &members);

@@ -82,4 +82,13 @@ impl Place {
         let first = self.below.first().and_then(|rdn| rdn.strip_prefix("ou="));
         self.below.len() > 1 && first == Some(container)
     }
+
+    /// True for the domain and its containers, which come and go with it.
+    pub(crate) fn is_fixed(&self) -> bool {
+        match self.below.as_slice() {
+            [] => true,
+            [only] => only.strip_prefix("ou=").is_some_and(|name| CONTAINERS.contains(&name)),
+            _ => false,
+        }
+    }
 }

@@ -51,3 +51,13 @@ pub(crate) fn find(view: &impl View, dn: &str) -> Result<Option<Stored>, StoreEr
     let Ok(key) = place::key_of(dn) else { return Ok(None) };
     id_of(view, &key)?.map(|id| existing(view, id)).transpose()
 }
+
+/// True if something stands below the entry of this key.
+pub(crate) fn has_children(view: &impl View, key: &[u8]) -> Result<bool, StoreError> {
+    let mut found = false;
+    view.scan_prefix(T::EntryDn, key, &mut |below, _| {
+        found = below != key;
+        Ok(!found)
+    })?;
+    Ok(found)
+}

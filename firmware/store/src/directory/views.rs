@@ -145,6 +145,27 @@ pub(crate) fn rows(view: &impl View, stored: &Stored) -> Result<Rows, StoreError
     Ok(rows)
 }
 
+/// The rows of an entry before and after a change, without those of the members that stay: a group may have
+/// very many.
+pub(crate) fn change(
+    view: &impl View,
+    before: Option<&Stored>,
+    after: &Stored,
+) -> Result<(Rows, Rows), StoreError> {
+    let Some(before) = before else { return Ok((Rows::new(), rows(view, after)?)) };
+    let (mut old, mut new) = (before.clone(), after.clone());
+    if Meaning::of(view, &old.entry)?.group == Meaning::of(view, &new.entry)?.group {
+        let known: BTreeSet<&Vec<u8>> = before.entry.values(entry::MEMBER).iter().collect();
+        let kept: BTreeSet<&Vec<u8>> = after.entry.values(entry::MEMBER).iter().collect();
+        for (stored, other) in [(&mut old, &kept), (&mut new, &known)] {
+            if let Some(values) = stored.entry.attributes.get_mut(entry::MEMBER) {
+                values.retain(|value| !other.contains(value));
+            }
+        }
+    }
+    Ok((rows(view, &old)?, rows(view, &new)?))
+}
+
 /// The entries that have a DN among their members.
 pub(crate) fn naming(view: &impl View, dn: &str) -> Result<Vec<EntryId>, StoreError> {
     let Some(value) = indexed::normal(entry::MEMBER, dn.as_bytes()) else { return Ok(Vec::new()) };

@@ -1,11 +1,12 @@
 //! The one way in which an entry comes, changes and goes: with all rows that follow from it.
 
 use base::AccountId;
+use directory::{Attributes, Code, Refusal};
 
 use super::account::AccountRow;
 use super::tree::{self, Stored, id_key};
 use super::views::{self, Meaning, Rows};
-use super::{address_index, entry, place};
+use super::{address_index, entry, group, place};
 use crate::acl::Principal;
 use crate::codec::account_key;
 use crate::index::{T, View};
@@ -24,6 +25,10 @@ pub(crate) fn put(
     mut entry: Entry,
 ) -> Result<EntryId, StoreError> {
     check_place(tx, before, &entry)?;
+    // A typed act may have put another name in the place of the one in the DN.
+    let dn = directory::Dn::parse(&entry.written_dn).map_err(StoreError::Refused)?;
+    directory::add_naming_values(&dn, &mut entry.attributes);
+    check_schema(&dn, before, &entry)?;
     let meaning = Meaning::of(&tx.tables, &entry)?;
     check_names(tx, before, &entry, &meaning)?;
     let old = before.map(|stored| Meaning::of(&tx.tables, &stored.entry)).transpose()?;
@@ -45,10 +50,9 @@ pub(crate) fn put(
         Some(stored) => stored.id,
         None => meta::next_entry(tx)?,
     };
-    let gone = before.map(|stored| views::rows(&tx.tables, stored)).transpose()?;
     let stored = Stored { id, entry };
-    let rows = views::rows(&tx.tables, &stored)?;
-    replace(tx, &gone.unwrap_or_default(), rows)?;
+    let (gone, rows) = views::change(&tx.tables, before, &stored)?;
+    replace(tx, &gone, rows)?;
     tx.put(T::Entry, &id_key(id), &entry::encode(&stored.entry)?)?;
     if let Some(account) = stored.entry.account {
         let row = AccountRow { deleted_at: None, entry: id };
@@ -125,6 +129,39 @@ fn end_account(tx: &mut Tx<'_, '_>, id: AccountId, entry: &Entry) -> Result<(), 
     accounts::bury(tx, id, entry.clone())
 }
 
+/// The entry is what its classes say. What is as before is not looked at again.
+fn check_schema(
+    dn: &directory::Dn,
+    before: Option<&Stored>,
+    entry: &Entry,
+) -> Result<(), StoreError> {
+    let attributes = for_schema(entry);
+    let outcome = match before {
+        Some(stored) => directory::validate_change(dn, &for_schema(&stored.entry), &attributes),
+        None => directory::validate(dn, &attributes),
+    };
+    outcome.map_err(StoreError::Refused)
+}
+
+/// The attributes as the schema can look at them.
+fn for_schema(entry: &Entry) -> Attributes {
+    let mut attributes = entry.attributes.clone();
+    // A group that nobody is in any more stays, which groupOfNames does not know. LDAP makes none.
+    if entry.has_class(group::CLASS) && entry.values(entry::MEMBER).is_empty() {
+        attributes.insert(entry::MEMBER.to_owned(), vec![entry.dn.clone().into_bytes()]);
+    }
+    // Addresses of RFC 6531 have no syntax in LDAP.
+    for name in [entry::ADDRESS, entry::FURTHER, entry::TARGET] {
+        if let Some(values) = attributes.get_mut(name) {
+            values.retain(|value| value.is_ascii());
+            if values.is_empty() {
+                attributes.remove(name);
+            }
+        }
+    }
+    attributes
+}
+
 /// The DN is free, and something stands above it.
 fn check_place(tx: &Tx<'_, '_>, before: Option<&Stored>, entry: &Entry) -> Result<(), StoreError> {
     if before.is_none() && tx.len(T::Entry)? >= ENTRIES_MAX {
@@ -157,7 +194,8 @@ fn check_names(
         && let Some(row) = tx.get(T::Group, key.bytes())?
         && id != Some(tree::decode_link(&row, "group row")?)
     {
-        return Err(StoreError::Exists);
+        let text = "a group of that name exists in the domain";
+        return Err(StoreError::Refused(Refusal::new(Code::ConstraintViolation, text)));
     }
     Ok(())
 }

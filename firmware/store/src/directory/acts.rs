@@ -1,0 +1,357 @@
+//! The acts of LDAP: add, modify, delete, rename. Each looks at what the standard and the box demand, then
+//! goes the one way of [`writing`]. Refusals are result codes with words, as slapd has them.
+//!
+//! Limits: [`SUBTREE_MAX`] entries move with one rename.
+
+use directory::schema::AttributeType;
+use directory::{Attributes, Code, Dn, Filter, Modification, Rdn, Refusal};
+
+use super::operational::Looked;
+use super::place::{self, Place};
+use super::tree::{self, Stored};
+use super::{domain, entry, group, views, writing};
+use crate::index::{T, View};
+use crate::writer::Tx;
+use crate::{Entry, StoreError};
+
+/// Entries below one that is renamed.
+const SUBTREE_MAX: usize = 10_000;
+/// What no assertion may ask for.
+const SECRETS: [&str; 2] = [entry::PASSWORD, entry::VERIFIER];
+
+fn refuse<V>(code: Code, text: impl Into<String>) -> Result<V, StoreError> {
+    Err(StoreError::Refused(Refusal::new(code, text)))
+}
+
+/// Refusals of the box in the words of LDAP.
+fn in_words(error: StoreError) -> StoreError {
+    let (code, text) = match error {
+        StoreError::AddressTaken(address) => {
+            (Code::ConstraintViolation, format!("the address {address} is taken"))
+        }
+        StoreError::NoSuchDomain => {
+            (Code::ConstraintViolation, "an address is in no domain of the box".to_owned())
+        }
+        StoreError::Exists => (Code::EntryAlreadyExists, String::new()),
+        StoreError::InUse => (Code::UnwillingToPerform, "the domain is in use".to_owned()),
+        StoreError::LimitReached(what) => {
+            (Code::AdminLimitExceeded, format!("limit reached: {what}"))
+        }
+        StoreError::Misuse(what) => (Code::UnwillingToPerform, what.to_owned()),
+        other => return other,
+    };
+    StoreError::Refused(Refusal::new(code, text))
+}
+
+/// The nearest entry that is there, at or above a DN.
+pub(crate) fn nearest(view: &impl View, dn: &Dn) -> Result<Option<Stored>, StoreError> {
+    let mut at = Some(dn.clone());
+    while let Some(dn) = at.filter(|dn| !dn.is_root()) {
+        if let Some(id) = tree::id_of(view, &dn.key())? {
+            return tree::existing(view, id).map(Some);
+        }
+        at = dn.parent();
+    }
+    Ok(None)
+}
+
+/// noSuchObject with the nearest entry that is there.
+pub(crate) fn no_such(view: &impl View, dn: &Dn) -> Result<Refusal, StoreError> {
+    let refusal = Refusal::new(Code::NoSuchObject, "");
+    Ok(match nearest(view, dn)? {
+        Some(stored) => refusal.with_matched(stored.entry.written_dn),
+        None => refusal,
+    })
+}
+
+fn existing(view: &impl View, dn: &Dn) -> Result<Stored, StoreError> {
+    match tree::id_of(view, &dn.key())? {
+        Some(id) => tree::existing(view, id),
+        None => Err(StoreError::Refused(no_such(view, dn)?)),
+    }
+}
+
+/// RFC 4528: the act is done only if the entry is so.
+fn check_assertion(
+    view: &impl View,
+    stored: &Stored,
+    assertion: Option<&Filter>,
+) -> Result<(), StoreError> {
+    let Some(filter) = assertion else { return Ok(()) };
+    let hides = |attribute: &AttributeType| SECRETS.contains(&attribute.key());
+    let looked = Looked::new(view, stored, &hides)?;
+    let holds = filter.matches(&looked);
+    looked.outcome()?;
+    match holds {
+        Some(true) => Ok(()),
+        _ => refuse(Code::AssertionFailed, ""),
+    }
+}
+
+/// Adds an entry. The attributes have the keys of the schema and hashed passwords.
+pub(crate) fn add(
+    tx: &mut Tx<'_, '_>,
+    dn: &Dn,
+    attributes: &Attributes,
+    by: &str,
+) -> Result<Stored, StoreError> {
+    let mut attributes = attributes.clone();
+    directory::refuse_server_attributes(&attributes).map_err(StoreError::Refused)?;
+    directory::add_naming_values(dn, &mut attributes);
+    directory::validate(dn, &attributes).map_err(StoreError::Refused)?;
+    let key = dn.key();
+    if tree::id_of(&tx.tables, &key)?.is_some() {
+        return refuse(Code::EntryAlreadyExists, "");
+    }
+    let mut entry = Entry {
+        dn: dn.normalised(),
+        written_dn: dn.as_text(),
+        uuid: entry::new_uuid()?,
+        attributes,
+        created_at: tx.now,
+        modified_at: tx.now,
+        creators_name: by.to_owned(),
+        modifiers_name: by.to_owned(),
+        account: None,
+    };
+    let new_domain = entry.has_class(domain::CLASS).then(|| place::domain_of(&key)).flatten();
+    if let Some(name) = new_domain {
+        domain::add(tx, &name, entry).map_err(in_words)?;
+        return existing(&tx.tables, dn);
+    }
+    check_parent(&tx.tables, dn, &key)?;
+    check_meaning(&tx.tables, None, &entry)?;
+    tidy(&mut entry);
+    let id = writing::put(tx, None, entry).map_err(in_words)?;
+    tree::existing(&tx.tables, id)
+}
+
+/// Something stands above a new entry.
+fn check_parent(view: &impl View, dn: &Dn, key: &[u8]) -> Result<(), StoreError> {
+    let above = place::parent(key).unwrap_or_default();
+    if tree::id_of(view, above)?.is_some() {
+        return Ok(());
+    }
+    let refusal = no_such(view, dn)?;
+    if refusal.matched.is_some() {
+        return Err(StoreError::Refused(refusal));
+    }
+    refuse(Code::UnwillingToPerform, "no global superior knowledge")
+}
+
+/// One spelling of a class is enough; later comparisons go by names.
+fn tidy(entry: &mut Entry) {
+    for class in entry.attributes.get_mut(entry::CLASS).into_iter().flatten() {
+        let known = std::str::from_utf8(class).ok().and_then(directory::schema::class);
+        if let Some(known) = known.filter(|known| known.oid.as_bytes() == class.as_slice()) {
+            *class = known.name().as_bytes().to_vec();
+        }
+    }
+}
+
+/// What the box demands beyond the schema: members are there, addresses of the box are in its domains.
+fn check_meaning(
+    view: &impl View,
+    before: Option<&Entry>,
+    entry: &Entry,
+) -> Result<(), StoreError> {
+    let is_new = |name: &str, value: &Vec<u8>| {
+        before.is_none_or(|before| !before.values(name).contains(value))
+    };
+    for value in entry.values(entry::MEMBER).iter().filter(|v| is_new(entry::MEMBER, v)) {
+        let found = match std::str::from_utf8(value) {
+            Ok(text) => tree::find(view, text)?.is_some(),
+            Err(_) => false,
+        };
+        if !found {
+            let member = String::from_utf8_lossy(value);
+            return refuse(Code::ConstraintViolation, format!("member: {member} is no entry"));
+        }
+    }
+    let is_group = entry.has_class(group::CLASS);
+    if is_group && entry.values(entry::MEMBER).is_empty() && before.is_none_or(had_members) {
+        let text = "object class 'groupOfNames' requires attribute 'member'";
+        return refuse(Code::ObjectClassViolation, text);
+    }
+    if Place::of(view, &place::key_of(&entry.dn)?)?.is_none() {
+        return Ok(());
+    }
+    for value in entry.values(entry::FURTHER).iter().filter(|v| is_new(entry::FURTHER, v)) {
+        let address = std::str::from_utf8(value).ok().and_then(|t| base::Address::parse(t).ok());
+        let is_ours = match &address {
+            Some(address) => domain::exists(view, address.domain())?,
+            None => false,
+        };
+        if !is_ours {
+            let value = String::from_utf8_lossy(value);
+            let text = format!("mailLocalAddress: {value} is no address in a domain of the box");
+            return refuse(Code::ConstraintViolation, text);
+        }
+    }
+    Ok(())
+}
+
+fn had_members(before: &Entry) -> bool {
+    !before.values(entry::MEMBER).is_empty()
+}
+
+/// Changes an entry; returns it before and after.
+pub(crate) fn modify(
+    tx: &mut Tx<'_, '_>,
+    dn: &Dn,
+    changes: &[Modification],
+    assertion: Option<&Filter>,
+    by: &str,
+) -> Result<(Stored, Stored), StoreError> {
+    let before = existing(&tx.tables, dn)?;
+    check_assertion(&tx.tables, &before, assertion)?;
+    let mut entry = before.entry.clone();
+    directory::modify(&mut entry.attributes, changes).map_err(StoreError::Refused)?;
+    let written = Dn::parse(&entry.written_dn).map_err(StoreError::Refused)?;
+    check_naming(&written, &entry.attributes)?;
+    check_meaning(&tx.tables, Some(&before.entry), &entry)?;
+    check_role(&tx.tables, &before.entry, &entry)?;
+    tidy(&mut entry);
+    forget_verifier(&before.entry, &mut entry);
+    entry.modified_at = tx.now;
+    entry.modifiers_name = by.to_owned();
+    let id = writing::put(tx, Some(&before), entry).map_err(in_words)?;
+    let after = tree::existing(&tx.tables, id)?;
+    Ok((before, after))
+}
+
+/// RFC 4511 §4.6: the values of the name stay.
+fn check_naming(dn: &Dn, attributes: &Attributes) -> Result<(), StoreError> {
+    for ava in dn.rdn().map(|rdn| rdn.avas()).unwrap_or_default() {
+        let values = attributes.get(ava.attribute().key()).map(Vec::as_slice).unwrap_or_default();
+        let is =
+            |value: &Vec<u8>| directory::matching::is_equal(ava.attribute(), value, ava.value());
+        if !values.iter().any(is) {
+            let name = ava.attribute().name();
+            let text = format!("value of naming attribute '{name}' is not present in entry");
+            return refuse(Code::NotAllowedOnRdn, text);
+        }
+    }
+    Ok(())
+}
+
+/// A domain stays one.
+fn check_role(view: &impl View, before: &Entry, after: &Entry) -> Result<(), StoreError> {
+    let (old, new) = (views::Meaning::of(view, before)?, views::Meaning::of(view, after)?);
+    if old.domain == new.domain {
+        return Ok(());
+    }
+    refuse(Code::UnwillingToPerform, "a domain stays one, and comes by an entry of its own")
+}
+
+/// A SCRAM verifier is of one password.
+fn forget_verifier(before: &Entry, after: &mut Entry) {
+    let is_other = before.values(entry::PASSWORD) != after.values(entry::PASSWORD);
+    if is_other && before.values(entry::VERIFIER) == after.values(entry::VERIFIER) {
+        after.attributes.remove(entry::VERIFIER);
+    }
+}
+
+/// Removes an entry that nothing stands below; returns it.
+pub(crate) fn delete(
+    tx: &mut Tx<'_, '_>,
+    dn: &Dn,
+    assertion: Option<&Filter>,
+) -> Result<Stored, StoreError> {
+    let before = existing(&tx.tables, dn)?;
+    check_assertion(&tx.tables, &before, assertion)?;
+    let key = dn.key();
+    if let Some(name) = views::Meaning::of(&tx.tables, &before.entry)?.domain {
+        domain::delete(tx, &name).map_err(in_words)?;
+        return Ok(before);
+    }
+    refuse_fixed(&tx.tables, &key)?;
+    if tree::has_children(&tx.tables, &key)? {
+        return refuse(Code::NotAllowedOnNonLeaf, "subordinate objects must be deleted first");
+    }
+    writing::remove(tx, &before).map_err(in_words)?;
+    Ok(before)
+}
+
+fn refuse_fixed(view: &impl View, key: &[u8]) -> Result<(), StoreError> {
+    if Place::of(view, key)?.is_some_and(|place| place.is_fixed()) {
+        return refuse(Code::UnwillingToPerform, "a domain and its containers stay as they are");
+    }
+    Ok(())
+}
+
+/// A new name and perhaps another place.
+#[derive(Clone, Debug)]
+pub(crate) struct Rename {
+    pub(crate) rdn: Rdn,
+    pub(crate) deletes_old: bool,
+    pub(crate) superior: Option<Dn>,
+}
+
+/// Renames an entry with all below it; members that name them follow. Returns it before and after.
+pub(crate) fn rename(
+    tx: &mut Tx<'_, '_>,
+    dn: &Dn,
+    to: &Rename,
+    assertion: Option<&Filter>,
+    by: &str,
+) -> Result<(Stored, Stored), StoreError> {
+    let before = existing(&tx.tables, dn)?;
+    check_assertion(&tx.tables, &before, assertion)?;
+    refuse_fixed(&tx.tables, &dn.key())?;
+    let written = Dn::parse(&before.entry.written_dn).map_err(StoreError::Refused)?;
+    let above = match &to.superior {
+        Some(superior) => existing(&tx.tables, superior)?.entry.written_dn,
+        None => written.parent().unwrap_or_default().as_text(),
+    };
+    let above = Dn::parse(&above).map_err(StoreError::Refused)?;
+    if above.is_under(dn) {
+        return refuse(Code::UnwillingToPerform, "an entry cannot stand below itself");
+    }
+    let new = above.child(to.rdn.clone());
+    let new = Dn::parse(&new.as_text()).map_err(StoreError::Refused)?;
+    if new != *dn && tree::id_of(&tx.tables, &new.key())?.is_some() {
+        return refuse(Code::EntryAlreadyExists, "");
+    }
+    let mut entry = before.entry.clone();
+    if let Some(old) = written.rdn() {
+        directory::rename(&mut entry.attributes, old, &to.rdn, to.deletes_old);
+    }
+    (entry.dn, entry.written_dn) = (new.normalised(), new.as_text());
+    entry.modified_at = tx.now;
+    entry.modifiers_name = by.to_owned();
+    let below = if new == *dn { Vec::new() } else { subtree(&tx.tables, dn)? };
+    let id = writing::put(tx, Some(&before), entry).map_err(in_words)?;
+    writing::change_member(tx, &before.entry.dn, Some(&new.as_text()))?;
+    for stored in below {
+        move_one(tx, &stored, dn, &new)?;
+    }
+    let after = tree::existing(&tx.tables, id)?;
+    Ok((before, after))
+}
+
+/// What stands below an entry, from above.
+fn subtree(view: &impl View, dn: &Dn) -> Result<Vec<Stored>, StoreError> {
+    let (key, mut ids) = (dn.key(), Vec::new());
+    view.scan_prefix(T::EntryDn, &key, &mut |at, row| {
+        if at != key {
+            ids.push(tree::decode_link(row, "row of a DN")?);
+        }
+        Ok(ids.len() <= SUBTREE_MAX)
+    })?;
+    if ids.len() > SUBTREE_MAX {
+        return refuse(Code::AdminLimitExceeded, "too many entries would move");
+    }
+    ids.into_iter().map(|id| tree::existing(view, id)).collect()
+}
+
+fn move_one(tx: &mut Tx<'_, '_>, stored: &Stored, from: &Dn, to: &Dn) -> Result<(), StoreError> {
+    let old = Dn::parse(&stored.entry.written_dn).map_err(StoreError::Refused)?;
+    let Some(new) = old.moved(from, to) else { return Ok(()) };
+    // It may be too long by now.
+    let new = Dn::parse(&new.as_text()).map_err(StoreError::Refused)?;
+    let mut entry = stored.entry.clone();
+    (entry.dn, entry.written_dn) = (new.normalised(), new.as_text());
+    writing::put(tx, Some(stored), entry).map_err(in_words)?;
+    writing::change_member(tx, &stored.entry.dn, Some(&new.as_text()))
+}
