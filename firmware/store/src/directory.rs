@@ -16,6 +16,8 @@ pub(crate) mod indexed;
 pub(crate) mod operational;
 pub(crate) mod place;
 pub(crate) mod resolve;
+pub(crate) mod search;
+pub(crate) mod sorting;
 pub(crate) mod tree;
 pub(crate) mod views;
 pub(crate) mod writing;

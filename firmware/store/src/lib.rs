@@ -81,7 +81,9 @@ pub use directory::{
     Account, AccountChange, AccountState, Alias, Domain, Entry, EntryId, Group, NewAccount, Quota,
     Resolution,
 };
-pub use directory_view::DirectoryView;
+pub use directory_view::{
+    DirectoryFound, DirectorySearch, DirectoryView, Scope, SearchEnd, SortKey, SortedEntries,
+};
 pub use disk::{Disk, DiskFile};
 pub use error::StoreError;
 pub use export::{ExportAccount, ExportFormat, ExportReport};

@@ -1,6 +1,6 @@
 //! The box's mail domains.
 
-use base::{DomainName, Timestamp};
+use base::{Address, DomainName, Timestamp};
 
 use super::address_index::{self, Owner};
 use super::place::{self, CONTAINERS};
@@ -66,17 +66,14 @@ pub(crate) fn container(
 
 /// Entries that had an address of a domain before it was ours now get what follows from it.
 fn take_over(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), StoreError> {
-    let end = format!("@{}\0", domain.as_str());
     let mut ids = std::collections::BTreeSet::new();
     for name in [entry::ADDRESS, entry::FURTHER] {
         let prefix = indexed::of_attribute(name);
         tx.tables.scan_prefix(T::EntryIndex, &prefix, &mut |key, _| {
-            if key
-                .len()
-                .checked_sub(4)
-                .and_then(|at| key.get(..at))
-                .is_some_and(|k| k.ends_with(end.as_bytes()))
-            {
+            let value = indexed::value_of_key(name, key);
+            let text = std::str::from_utf8(&value).unwrap_or_default();
+            let is_in = Address::parse(text).is_ok_and(|address| address.domain() == domain);
+            if is_in || value.len() >= indexed::VALUE_MAX {
                 ids.insert(indexed::id_of_key(key)?);
             }
             Ok(true)

@@ -57,7 +57,7 @@ pub(crate) fn of_value(name: &str, value: &[u8]) -> Vec<u8> {
     key
 }
 
-/// A value as the index has it; `None` if its rule refuses it.
+/// An asserted value as the index has it; `None` if its rule refuses it.
 pub(crate) fn normal(name: &str, value: &[u8]) -> Option<Vec<u8>> {
     directory::matching::normalise(directory::schema::attribute(name)?, value)
 }
@@ -75,8 +75,9 @@ pub(crate) fn keys(id: EntryId, entry: &Entry) -> BTreeSet<Vec<u8>> {
         if !ATTRIBUTES.contains(&base) {
             continue;
         }
-        for value in values.iter().filter_map(|value| normal(base, value)) {
-            add(base, &value);
+        let Some(attribute) = directory::schema::attribute(base) else { continue };
+        for value in values {
+            add(base, &directory::matching::identity(attribute, value));
         }
     }
     // An entry of a class is one of the classes above it.
@@ -94,6 +95,20 @@ pub(crate) fn keys(id: EntryId, entry: &Entry) -> BTreeSet<Vec<u8>> {
 pub(crate) fn id_of_key(key: &[u8]) -> Result<EntryId, StoreError> {
     let at = key.len().saturating_sub(4);
     In::plain(key.get(at..).unwrap_or_default(), "key of a value").u32().map(EntryId)
+}
+
+/// The value of a key, perhaps cut.
+pub(crate) fn value_of_key(name: &str, key: &[u8]) -> Vec<u8> {
+    let value = key.get(name.len() + 1..key.len().saturating_sub(5)).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.iter();
+    while let Some(byte) = rest.next() {
+        bytes.push(match *byte {
+            1 => rest.next().map_or(1, |byte| byte.saturating_sub(1)),
+            other => other,
+        });
+    }
+    bytes
 }
 
 /// The entries with a value, ascending; a value beyond [`VALUE_MAX`] also finds others that begin like it.

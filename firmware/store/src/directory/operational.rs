@@ -41,7 +41,7 @@ pub(crate) fn all(view: &impl View, stored: &Stored) -> Result<Attributes, Store
 }
 
 /// The values of one attribute; none for what is not computed.
-fn of(view: &impl View, stored: &Stored, key: &str) -> Result<Vec<Vec<u8>>, StoreError> {
+pub(crate) fn of(view: &impl View, stored: &Stored, key: &str) -> Result<Vec<Vec<u8>>, StoreError> {
     let entry = &stored.entry;
     let value = match key {
         "createtimestamp" => time(entry.created_at),

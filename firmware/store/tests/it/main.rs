@@ -6,6 +6,7 @@
 mod acl;
 mod damage;
 mod directory;
+mod directory_search;
 mod entries;
 mod export;
 mod fixture;
