@@ -12,6 +12,7 @@
     reason = "a target says so by failing"
 )]
 
+mod directory_grammars;
 mod grammars;
 mod response;
 mod servers;
@@ -35,7 +36,7 @@ const fn target(name: &'static str, run: fn(&[u8]), len_max: usize) -> Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 15] = [
     target("imap_command", access::fuzzing::imap_command, 2_000),
     target("pop3_command", access::fuzzing::pop3_command, 300),
     target("segment", store::fuzzing::segment, 2_000),
@@ -43,6 +44,9 @@ pub const TARGETS: [Target; 12] = [
     target("mime", grammars::mime, 4_000),
     target("lines", grammars::lines, 500),
     target("address", grammars::address, 500),
+    target("ldap_dn", directory_grammars::dn, 500),
+    target("ldap_filter", directory_grammars::filter, 500),
+    target("ldif", directory_grammars::ldif, 1_000),
     target("smtp_command", grammars::smtp_command, 600),
     target("smtp_data", grammars::smtp_data, 500),
     target("imap_session", servers::imap, 1_500),

@@ -30,6 +30,7 @@ enum Test {
     Class(&'static schema::ObjectClass),
     AtLeast(Form, Vec<u8>),
     AtMost(Form, Vec<u8>),
+    Before(Form, Vec<u8>),
     Pieces(Form, Pattern),
     Approx(Approx),
     /// DNs that stand so to this one.
@@ -55,6 +56,7 @@ impl Test {
                 .is_some_and(|found| found.is_under(class)),
             Self::AtLeast(form, key) => form.key(value).is_some_and(|found| found >= *key),
             Self::AtMost(form, key) => form.key(value).is_some_and(|found| found <= *key),
+            Self::Before(form, key) => form.key(value).is_some_and(|found| found < *key),
             Self::Pieces(form, pattern) => {
                 form.key(value).is_some_and(|found| pattern.matches(&found))
             }
@@ -70,7 +72,7 @@ impl Test {
         match rule.kind {
             RuleKind::Equality => Some(Self::Equal(rule.form, rule.form.key(value)?)),
             // RFC 4517 §4.2: true of what comes before the asserted value.
-            RuleKind::Ordering => Some(Self::AtMost(rule.form, rule.form.key(value)?)),
+            RuleKind::Ordering => Some(Self::Before(rule.form, rule.form.key(value)?)),
             RuleKind::Substrings => {
                 let text = std::str::from_utf8(value).ok()?;
                 match Filter::parse(&format!("(cn={text})")).ok()? {
@@ -113,7 +115,7 @@ fn values(name: &str, test: impl FnOnce(&'static AttributeType) -> Option<Test>)
 fn equal(attribute: &AttributeType, value: &[u8]) -> Option<Test> {
     let form = attribute.equality?.form;
     // slapd and X.500: an entry is of the superclasses of its classes too.
-    if attribute.key() == "objectclass" {
+    if matches!(attribute.key(), "objectclass" | "structuralobjectclass") {
         let class = schema::class(std::str::from_utf8(value).ok()?)?;
         return Some(Test::Class(class));
     }

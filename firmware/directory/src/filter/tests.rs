@@ -8,6 +8,7 @@ fn entry() -> (Dn, Attributes) {
     let dn = Dn::parse("cn=t1,ou=people,dc=office,dc=test").unwrap();
     let attributes = [
         ("objectclass", vec!["inetOrgPerson", "posixAccount"]),
+        ("structuralobjectclass", vec!["inetOrgPerson"]),
         ("cn", vec!["t1"]),
         ("cn;lang-de", vec!["deutsch"]),
         ("sn", vec!["  two   words "]),
@@ -57,6 +58,10 @@ fn true_of_the_entry() {
         "(:dn:caseExactMatch:=people)",
         "(ou:dn:=people)",
         "(uidNumber:integerMatch:=12)",
+        "(cn=* )",
+        "(mail= * office*)",
+        "(uidNumber:integerOrderingMatch:=13)",
+        "(structuralObjectClass=person)",
         "(cn:=t1)",
         "(cn:2.5.13.2:=T1)",
         "(sn~=words)",
@@ -89,6 +94,10 @@ fn true_of_the_entry() {
 fn false_of_the_entry() {
     for text in [
         "(cn=t2)",
+        "(uidNumber:integerOrderingMatch:=12)",
+        "(cn= *)",
+        "(telephoneNumber= *2*)",
+        "(telephoneNumber= )",
         "(sn=two * words)",
         "(cn:caseExactMatch:=T1)",
         "(uidNumber>=13)",
@@ -115,6 +124,9 @@ fn undefined_of_the_entry() {
     for text in [
         "(foo=x)",
         "(!(foo=x))",
+        "(!(displayName=))",
+        "(!(telephoneNumber=müller))",
+        "(postalAddress=\\5c*)",
         "(foo=*)",
         "(uidNumber=012)",
         "(uidNumber=a)",

@@ -65,24 +65,23 @@ impl Form {
     /// `depth`: in how many DNs the value stands.
     pub(crate) fn key_at(self, value: &[u8], depth: u8) -> Option<Vec<u8>> {
         match self {
+            // RFC 4517 §3.3.6: no text is empty.
+            Self::CaseIgnore | Self::CaseExact if value.is_empty() => None,
             Self::CaseIgnore => prepare::text(value, true).map(squeeze),
             Self::CaseExact => prepare::text(value, false).map(squeeze),
             Self::CaseIgnoreIa5 => ia5(value, true).map(squeeze),
             Self::CaseExactIa5 => ia5(value, false).map(squeeze),
             Self::CaseIgnoreList => {
-                let lines: Option<Vec<Vec<u8>>> = value
-                    .split(|c| *c == b'$')
-                    .map(|line| prepare::text(line, true).map(squeeze))
-                    .collect();
+                let lines =
+                    Syntax::PostalAddress.accepts(value).then(|| value.split(|c| *c == b'$'))?;
+                let lines: Option<Vec<Vec<u8>>> =
+                    lines.map(|line| prepare::text(line, true).map(squeeze)).collect();
                 Some(lines?.join(&b'$'))
             }
             Self::Numeric => {
                 Syntax::NumericString.accepts(value).then(|| squeeze(without(value, b" ")))
             }
-            Self::Telephone => {
-                let text = without(&prepare::text(value, true)?, b" -");
-                (!text.is_empty()).then_some(text)
-            }
+            Self::Telephone => telephone(value),
             Self::Integer => integer(value),
             Self::Time => time::key(value),
             Self::Dn => dn(value, depth),
@@ -108,21 +107,26 @@ impl Form {
     /// A piece of a substrings assertion as it stands in a key. Spaces are squeezed, at the outer end of
     /// the value they go: as slapd has it (RFC 4518 §2.6.1 would let `two * words` match `two words`).
     pub(crate) fn piece(self, place: Place, value: &[u8]) -> Option<Vec<u8>> {
-        let text = match self {
-            Self::CaseIgnore | Self::CaseIgnoreList => prepare::text(value, true)?,
+        let mut text = match self {
+            Self::CaseIgnore => prepare::text(value, true)?,
+            Self::CaseIgnoreList if !Syntax::PostalAddress.accepts(value) => return None,
+            Self::CaseIgnoreList => prepare::text(value, true)?,
             Self::CaseExact => prepare::text(value, false)?,
-            Self::CaseIgnoreIa5 => ia5(value, true)?,
-            Self::CaseExactIa5 => ia5(value, false)?,
-            Self::Numeric => {
-                return Syntax::NumericString.accepts(value).then(|| without(value, b" "));
+            // Spaces at either end mean nothing in these, wherever the piece stands.
+            Self::CaseIgnoreIa5 | Self::CaseExactIa5 => {
+                let folds = self == Self::CaseIgnoreIa5;
+                return ia5(value, folds).map(|text| squeeze(text).trim_ascii().to_vec());
             }
-            Self::Telephone => return Some(without(&prepare::text(value, true)?, b" -")),
+            Self::Numeric => {
+                let digits = Syntax::NumericString.accepts(value).then(|| without(value, b" "))?;
+                return (!digits.is_empty()).then_some(digits);
+            }
+            Self::Telephone => return telephone(value),
             Self::Octets => return Some(value.to_vec()),
             _ => return None,
         };
-        let mut text = text;
         text.dedup_by(|next, before| *next == b' ' && *before == b' ');
-        if place == Place::Initial && text.first() == Some(&b' ') {
+        if place == Place::Initial && text.len() > 1 && text.first() == Some(&b' ') {
             text.remove(0);
         }
         if place == Place::Last && text.last() == Some(&b' ') {
@@ -189,6 +193,13 @@ fn ia5(value: &[u8], folds: bool) -> Option<Vec<u8>> {
 
 fn without(value: &[u8], passed_over: &[u8]) -> Vec<u8> {
     value.iter().copied().filter(|c| !passed_over.contains(c)).collect()
+}
+
+/// What is left of a number to dial; one space if nothing is, which is no part of any other.
+fn telephone(value: &[u8]) -> Option<Vec<u8>> {
+    let text = Syntax::TelephoneNumber.accepts(value).then(|| prepare::ascii(value, true))?;
+    let text = without(&text, b" -");
+    Some(squeeze(text))
 }
 
 /// Sign, how many digits, the digits; of negative numbers the last two turned round, so that bytes order as

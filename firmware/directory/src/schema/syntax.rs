@@ -88,6 +88,13 @@ fn is_text(value: &[u8]) -> bool {
     !value.is_empty() && std::str::from_utf8(value).is_ok()
 }
 
+/// RFC 4517 §3.3.28: a backslash stands for itself and for the dollar only by their numbers.
+fn is_escaped(value: &[u8]) -> bool {
+    value.split(|c| *c == b'\\').skip(1).all(|behind| {
+        behind.get(..2).is_some_and(|two| two == b"24" || two.eq_ignore_ascii_case(b"5c"))
+    })
+}
+
 /// An optional minus and digits without leading zeros: RFC 4517 §3.3.16.
 fn is_integer(value: &[u8]) -> bool {
     let digits = value.strip_prefix(b"-").unwrap_or(value);
@@ -131,8 +138,8 @@ impl Syntax {
     /// taken as it is.
     pub fn accepts(self, value: &[u8]) -> bool {
         match self {
+            Self::PostalAddress => is_text(value) && is_escaped(value),
             Self::DirectoryString
-            | Self::PostalAddress
             | Self::AttributeTypeDescription
             | Self::MatchingRuleDescription
             | Self::MatchingRuleUseDescription
