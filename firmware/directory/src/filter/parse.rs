@@ -152,7 +152,7 @@ fn extensible(left: &[u8], value: &[u8]) -> Option<Filter> {
         [] => None,
         name => Some(description(name)?),
     };
-    let mut parts: Vec<&[u8]> = parts.collect();
+    let mut parts: Vec<&[u8]> = parts.map(<[u8]>::trim_ascii).collect();
     let with_dn = parts.first().is_some_and(|part| part.eq_ignore_ascii_case(b"dn"));
     if with_dn {
         parts.remove(0);

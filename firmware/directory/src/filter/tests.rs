@@ -57,6 +57,7 @@ fn true_of_the_entry() {
         "(:caseExactMatch:=t1)",
         "(:dn:caseExactMatch:=people)",
         "(ou:dn:=people)",
+        "(ou:\tDN :=people)",
         "(uidNumber:integerMatch:=12)",
         "(cn=* )",
         "(mail= * office*)",

@@ -160,7 +160,8 @@ impl Syntax {
                 Self::TelexNumber | Self::OtherMailbox => !value.is_empty() && value.is_ascii(),
                 _ => is_printable_string(value),
             },
-            Self::CountryString => value.len() == 2 && is_printable_string(value),
+            // ISO 3166 has letters only; slapd takes anything printable, spaces too.
+            Self::CountryString => value.len() == 2 && value.iter().all(u8::is_ascii_alphabetic),
             Self::NumericString => {
                 !value.is_empty() && value.iter().all(|c| c.is_ascii_digit() || *c == b' ')
             }

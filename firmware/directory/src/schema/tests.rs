@@ -93,7 +93,7 @@ fn syntaxes_take_what_they_should() {
         (Syntax::Ia5String, vec!["a@b", ""], vec!["ä"]),
         (Syntax::TelephoneNumber, vec!["+49 (30) 1-2/3"], vec!["", "ä", "1;2", "#1"]),
         (Syntax::NumericString, vec!["1 2"], vec!["", "1a"]),
-        (Syntax::CountryString, vec!["DE"], vec!["D", "DEU", "ä"]),
+        (Syntax::CountryString, vec!["DE"], vec!["D", "DEU", "ä", " 0"]),
         (Syntax::Dn, vec!["", "cn=a"], vec!["a", "foo=bar"]),
         (Syntax::NameAndOptionalUid, vec!["cn=a", "cn=a#'01'B"], vec!["a#'01'B"]),
         (Syntax::BitString, vec!["'01'B", "''B"], vec!["01", "'2'B", "'01'"]),
