@@ -173,6 +173,7 @@ fn check_meaning(
         let text = "object class 'groupOfNames' requires attribute 'member'";
         return refuse(Code::ObjectClassViolation, text);
     }
+    check_ours(entry)?;
     if Place::of(view, &place::key_of(&entry.dn)?)?.is_none() {
         return Ok(());
     }
@@ -186,6 +187,27 @@ fn check_meaning(
             let value = String::from_utf8_lossy(value);
             let text = format!("mailLocalAddress: {value} is no address in a domain of the box");
             return refuse(Code::ConstraintViolation, text);
+        }
+    }
+    Ok(())
+}
+
+/// Values that the box would otherwise read as something else.
+fn check_ours(entry: &Entry) -> Result<(), StoreError> {
+    let is_one_of = |text: &str, known: &[&str]| known.contains(&text);
+    let is_number = |text: &str| text.parse::<u64>().is_ok();
+    for (name, is_good) in [
+        (
+            entry::STATUS,
+            &(|text: &str| is_one_of(text, &["active", "disabled"])) as &dyn Fn(&str) -> bool,
+        ),
+        (entry::ROLE, &|text: &str| is_one_of(text, &["user", "admin"])),
+        (entry::QUOTA, &is_number),
+        (entry::QUOTA_MESSAGES, &is_number),
+    ] {
+        if let Some(value) = entry.texts(name).find(|value| !is_good(value)) {
+            let name = directory::schema::attribute(name).map_or(name, AttributeType::name);
+            return refuse(Code::ConstraintViolation, format!("{name}: {value} means nothing"));
         }
     }
     Ok(())

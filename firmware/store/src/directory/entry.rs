@@ -32,6 +32,7 @@ const VERSION: u8 = 2;
 
 /// Version 1, before there was LDAP.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 struct OldEntry {
     dn: String,
     uuid: [u8; 16],
@@ -70,6 +71,23 @@ pub(crate) fn decode(row: &[u8]) -> Result<Entry, StoreError> {
         return from_postcard_of::<OldEntry>(VERSION_OLD, row, what).map(Entry::from);
     }
     from_postcard_of(VERSION, row, what)
+}
+
+/// What version 1 would have written.
+#[cfg(test)]
+pub(crate) fn encode_old(entry: &Entry) -> Result<Vec<u8>, StoreError> {
+    let mut attributes = entry.attributes.clone();
+    if let Some(id) = entry.account {
+        attributes.insert(OLD_ID.to_owned(), vec![id.to_string().into_bytes()]);
+    }
+    let old = OldEntry {
+        dn: entry.written_dn.clone(),
+        uuid: entry.uuid,
+        attributes,
+        created_at: entry.created_at,
+        modified_at: entry.modified_at,
+    };
+    to_postcard_of(VERSION_OLD, &old)
 }
 
 /// An entry without attributes; nobody in particular makes it.

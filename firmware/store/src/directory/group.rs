@@ -14,7 +14,7 @@ use crate::index::{T, View};
 use crate::writer::Tx;
 use crate::{Entry, Group, StoreError};
 
-const GROUPS_MAX: u64 = 10_000;
+pub(crate) const GROUPS_MAX: u64 = 10_000;
 const MEMBERS_MAX: usize = 10_000;
 const NAME_BYTES_MAX: usize = 128;
 pub(crate) const CLASS: &str = "groupOfNames";
@@ -138,7 +138,6 @@ pub(crate) fn put(tx: &mut Tx<'_, '_>, group: &Group) -> Result<(), StoreError> 
     let before = entry_of(&tx.tables, &key)?;
     let mut entry = match &before {
         Some(stored) => stored.entry.clone(),
-        None if tx.len(T::Group)? >= GROUPS_MAX => return Err(StoreError::LimitReached("groups")),
         None => {
             let dn = dn::of_group(&group.name.to_lowercase(), &group.domain);
             entry::new(dn, &CLASSES, tx.now)?

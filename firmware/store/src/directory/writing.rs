@@ -14,6 +14,8 @@ use crate::recovery::accounts;
 use crate::writer::Tx;
 use crate::{Entry, EntryId, StoreError, meta};
 
+/// Addresses of one entry: a primary one and further ones.
+const ADDRESSES_MAX: usize = 1_001;
 /// Entries of one box.
 const ENTRIES_MAX: u64 = 500_000;
 
@@ -183,12 +185,22 @@ fn check_names(
 ) -> Result<(), StoreError> {
     let account = before.map_or(entry.account, |stored| stored.entry.account);
     let id = before.map(|stored| stored.id);
+    if meaning.addresses().count() > ADDRESSES_MAX {
+        return Err(StoreError::LimitReached("addresses of an entry"));
+    }
     for address in meaning.addresses() {
         match address_index::find(&tx.tables, address)? {
             None => {}
             Some(owner) if owner.is(account, id) => {}
             Some(_) => return Err(StoreError::AddressTaken(address.to_string())),
         }
+    }
+    let is_new_group = |key| Ok::<_, StoreError>(!tx.has(T::Group, key)?);
+    if let Some(key) = &meaning.group
+        && is_new_group(key.bytes())?
+        && tx.len(T::Group)? >= group::GROUPS_MAX
+    {
+        return Err(StoreError::LimitReached("groups"));
     }
     if let Some(key) = &meaning.group
         && let Some(row) = tx.get(T::Group, key.bytes())?

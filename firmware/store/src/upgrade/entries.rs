@@ -1,6 +1,9 @@
 //! From format 2, whose directory was found by DN texts, to format 3, whose entries have numbers, a tree
 //! and an index of their values. Domains get their containers.
 
+#[cfg(test)]
+mod tests;
+
 use base::{AccountId, DomainName, Timestamp};
 
 use crate::codec::{In, account_key};

@@ -278,6 +278,9 @@ async fn what_is_not_allowed_is_refused_with_its_code() {
         (replace("cn", &["Else"]), Code::NotAllowedOnRdn),
         (replace("mail", &["anna@office.test"]), Code::ConstraintViolation),
         (replace("postroomQuota", &["1"]), Code::ObjectClassViolation),
+        (replace("postroomQuota", &["-1"]), Code::ConstraintViolation),
+        (replace("postroomStatus", &["locked"]), Code::ConstraintViolation),
+        (replace("postroomRole", &["Admin"]), Code::ConstraintViolation),
         (replace("modifyTimestamp", &["20260101000000Z"]), Code::ConstraintViolation),
     ] {
         assert_eq!(

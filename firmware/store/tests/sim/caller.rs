@@ -16,6 +16,7 @@ use store::{
 
 use crate::act::{Act, Delivery, Place, Settled};
 use crate::content::Contents;
+use crate::entries;
 
 /// The box's only mail domain.
 pub(crate) const DOMAIN: &str = "sim.test";
@@ -261,6 +262,9 @@ async fn call_directory(store: &Store, act: &Act) -> Answered {
                 .map_err(|_| StoreError::Misuse("the simulation's domain"))?;
             store.create_domain(domain).await?;
         }
+        Act::CreateAccount { address: text } if entries::is_for_ldap(text) => {
+            return entries::create_account(store, &address(text)?).await;
+        }
         Act::CreateAccount { address: text } => {
             let new = NewAccount {
                 address: address(text)?,
@@ -277,6 +281,15 @@ async fn call_directory(store: &Store, act: &Act) -> Answered {
             store.update_account(AccountId(*account), change).await?;
         }
         Act::DeleteAccount { account } => store.delete_account(AccountId(*account)).await?,
+        Act::PutAlias { address: text, targets, is_new } if entries::is_for_ldap(text) => {
+            return match is_new {
+                true => entries::create_alias(store, &address(text)?, targets).await,
+                false => entries::update_alias(store, &address(text)?, targets).await,
+            };
+        }
+        Act::DeleteAlias { address: text } if entries::is_for_ldap(text) => {
+            return entries::delete_alias(store, &address(text)?).await;
+        }
         Act::PutAlias { address: text, targets, is_new } => {
             let targets: Result<Vec<_>, _> = targets.iter().map(|text| address(text)).collect();
             let alias = Alias { address: address(text)?, targets: targets? };

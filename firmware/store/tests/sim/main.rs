@@ -16,6 +16,7 @@ mod choice;
 mod content;
 mod disk;
 mod doubt;
+mod entries;
 mod fixtures;
 mod life;
 mod model;
