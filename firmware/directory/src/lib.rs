@@ -23,6 +23,7 @@ pub use modify::{Modification, modify, rename};
 pub use refusal::{Code, Refusal};
 pub use validate::{
     add_naming_values, refuse_server_attributes, structural_class, validate, validate_change,
+    validate_new,
 };
 
 /// Attributes of an entry by [`schema::key`]: the first name of the type in lower case, options behind it

@@ -3,7 +3,7 @@
 
 use crate::matching;
 use crate::schema::{Description, Syntax};
-use crate::validate::{check_attribute, check_single, check_syntax, description, refuse_fixed};
+use crate::validate::{check_attribute, check_syntax, description, refuse_fixed};
 use crate::{Attributes, Code, Rdn, Refusal};
 
 /// One change. Names are as they came in.
@@ -36,28 +36,30 @@ impl Modification {
         }
     }
 
-    /// What can be refused without looking at the entry.
+    /// What is no request at all.
+    fn check_count(&self) -> Result<(), Refusal> {
+        let (_, values) = self.parts();
+        let text = match self {
+            Self::Add { .. } if values.is_empty() => "modify/add operation requires values",
+            Self::Increment { .. } if values.len() != 1 => {
+                "modify/increment operation requires single value"
+            }
+            _ => return Ok(()),
+        };
+        Err(Refusal::new(Code::ProtocolError, text))
+    }
+
+    /// What can be refused without looking at the entry or at the other changes.
     fn check(&self) -> Result<Description, Refusal> {
         let (name, values) = self.parts();
         let of = description(name)?;
-        let protocol = |text: &str| Err(Refusal::new(Code::ProtocolError, text));
-        match self {
-            Self::Add { .. } if values.is_empty() => {
-                return protocol("modify/add operation requires values");
-            }
-            Self::Increment { .. } if values.len() != 1 => {
-                return protocol("modify/increment operation requires single value");
-            }
-            Self::Delete { .. } => check_syntax(&of, values)?,
-            _ => {
-                check_attribute(&of, values)?;
-                check_single(&of, values)?;
-            }
-        }
-        refuse_fixed(of.attribute)?;
         if matches!(self, Self::Increment { .. }) && of.attribute.syntax != Syntax::Integer {
             let text = format!("{}: attribute syntax inappropriate for increment", of.name());
             return Err(Refusal::new(Code::ConstraintViolation, text));
+        }
+        match self {
+            Self::Delete { .. } => check_syntax(&of, values)?,
+            _ => check_attribute(&of, values)?,
         }
         Ok(of)
     }
@@ -80,10 +82,13 @@ impl Modification {
 /// Refused: protocolError (2), noSuchAttribute (16), undefinedAttributeType (17), inappropriateMatching (18),
 /// constraintViolation (19), attributeOrValueExists (20), invalidAttributeSyntax (21).
 pub fn modify(attributes: &mut Attributes, changes: &[Modification]) -> Result<(), Refusal> {
+    changes.iter().try_for_each(Modification::check_count)?;
     let checked: Result<Vec<Description>, Refusal> =
         changes.iter().map(Modification::check).collect();
+    let checked = checked?;
+    checked.iter().try_for_each(|of| refuse_fixed(of.attribute))?;
     let mut before = Vec::new();
-    for (change, of) in changes.iter().zip(checked?) {
+    for (change, of) in changes.iter().zip(checked) {
         let key = of.key();
         if !before.iter().any(|(known, _)| *known == key) {
             before.push((key.clone(), attributes.get(&key).cloned()));
@@ -140,6 +145,10 @@ fn no_such(of: &Description, operation: &str, what: &str) -> Refusal {
 
 fn add(of: &Description, values: &[Vec<u8>], attributes: &mut Attributes) -> Result<(), Refusal> {
     let known = attributes.get(&of.key()).map(Vec::as_slice).unwrap_or_default();
+    if !known.is_empty() && of.attribute.equality.is_none() {
+        let text = format!("modify/add: {}: no equality matching rule", of.name());
+        return Err(Refusal::new(Code::InappropriateMatching, text));
+    }
     let keys: Vec<Vec<u8>> =
         values.iter().map(|value| matching::identity(of.attribute, value)).collect();
     for value in known {

@@ -19,10 +19,7 @@ fn entry(lines: &str) -> (Dn, Attributes) {
 /// As an add request is checked.
 fn add(lines: &str) -> Result<(), (u32, String)> {
     let (dn, mut attributes) = entry(lines);
-    let checked = refuse_server_attributes(&attributes).and_then(|()| {
-        add_naming_values(&dn, &mut attributes);
-        validate(&dn, &attributes)
-    });
+    let checked = validate_new(&dn, &mut attributes);
     checked.map_err(|refusal| (refusal.code.number(), refusal.text))
 }
 
@@ -96,7 +93,7 @@ const REFUSED_ENTRIES: &[(&str, u32, &str)] = &[
     ),
     ("cn=t12\nobjectClass: device\ncn: t12\ncn: T12", 20, "cn: value #0 provided more than once"),
     ("cn=t13\nobjectClass: device\ndescription: ", 21, "description: value #0 invalid per syntax"),
-    ("cn=t14\nobjectClass: person", 65, "object class 'person' requires attribute 'sn'"),
+    ("cn=t14\nobjectClass: PERSON", 65, "object class 'person' requires attribute 'sn'"),
     (
         "cn=t15\nobjectClass: device\nentryUUID: d1b9f4e2-0000-0000-0000-000000000000",
         19,
@@ -199,6 +196,16 @@ const REFUSED_CHANGES: &[(&str, u32, &str)] = &[
     ("replace uidNumber 6 7", 19, "uidNumber: multiple values provided"),
     ("add uidNumber 7", 19, "attribute 'uidNumber' cannot have multiple values"),
     ("increment uidNumber 3 4", 2, "modify/increment operation requires single value"),
+    ("increment cn;foo 1 2", 2, "modify/increment operation requires single value"),
+    ("add jpegPhoto BBB", 18, "modify/add: jpegPhoto: no equality matching rule"),
+    ("replace displayName a a", 19, "displayName: multiple values provided"),
+    ("replace entryUUID x | add mail ü", 21, "entryUUID: value #0 invalid per syntax"),
+    (
+        "replace createTimestamp 20260101000000Z | add mail ü",
+        21,
+        "mail: value #0 invalid per syntax",
+    ),
+    ("add mail ü | add mail", 2, "modify/add operation requires values"),
     ("increment uidNumber x", 21, "uidNumber: value #0 invalid per syntax"),
     ("increment sn 1", 19, "sn: attribute syntax inappropriate for increment"),
     ("increment shadowMin 1", 16, "modify/increment: shadowMin: no such attribute"),

@@ -28,9 +28,18 @@ fn violation(text: String) -> Refusal {
 /// - adminLimitExceeded (11): more than [`VALUES_MAX`] or [`ENTRY_BYTES_MAX`].
 ///
 /// Operational attributes need no class. That clients may not write some of them is
-/// [`refuse_server_attributes`]'s to say.
+/// [`validate_new`]'s to say.
 pub fn validate(dn: &Dn, attributes: &Attributes) -> Result<(), Refusal> {
     check_values(None, attributes)?;
+    check_entry(dn, attributes)
+}
+
+/// The same for an entry that a client sends: it must have nothing that the directory writes itself
+/// ([`refuse_server_attributes`]), and what its RDN names is added ([`add_naming_values`]).
+pub fn validate_new(dn: &Dn, attributes: &mut Attributes) -> Result<(), Refusal> {
+    check_values(None, attributes)?;
+    refuse_server_attributes(attributes)?;
+    add_naming_values(dn, attributes);
     check_entry(dn, attributes)
 }
 
@@ -84,7 +93,7 @@ pub fn add_naming_values(dn: &Dn, attributes: &mut Attributes) {
 /// Refused with objectClassViolation (65): none, or two chains.
 pub fn structural_class(attributes: &Attributes) -> Result<&'static ObjectClass, Refusal> {
     let mut found: Option<&'static ObjectClass> = None;
-    for (_, class) in classes(attributes)? {
+    for class in classes(attributes)? {
         if class.kind != ClassKind::Structural {
             continue;
         }
@@ -101,20 +110,14 @@ pub fn structural_class(attributes: &Attributes) -> Result<&'static ObjectClass,
     found.ok_or_else(|| violation("no structural object class provided".to_owned()))
 }
 
-/// The classes of an entry, as written and as known.
-fn classes(attributes: &Attributes) -> Result<Vec<(&str, &'static ObjectClass)>, Refusal> {
+fn classes(attributes: &Attributes) -> Result<Vec<&'static ObjectClass>, Refusal> {
     let values = attributes.get(CLASS).filter(|values| !values.is_empty());
     let values = values.ok_or_else(|| violation("no objectClass attribute".to_owned()))?;
-    let known = |(at, value): (usize, &'_ Vec<u8>)| {
+    let known = |(at, value): (usize, &Vec<u8>)| {
         let class = std::str::from_utf8(value).ok().and_then(schema::class);
-        class.map(|class| (at, class)).ok_or_else(|| bad_syntax("objectClass", at))
+        class.ok_or_else(|| bad_syntax("objectClass", at))
     };
-    let found: Result<Vec<_>, _> = values.iter().enumerate().map(known).collect();
-    let text = |at: usize| values.get(at).and_then(|value| std::str::from_utf8(value).ok());
-    Ok(found?
-        .into_iter()
-        .map(|(at, class)| (text(at).unwrap_or_else(|| class.name()), class))
-        .collect())
+    values.iter().enumerate().map(known).collect()
 }
 
 fn bad_syntax(name: &str, at: usize) -> Refusal {
@@ -133,23 +136,18 @@ pub fn description(name: &str) -> Result<Description, Refusal> {
     })
 }
 
-/// More values come in at once than may be.
-pub(crate) fn check_single(of: &Description, values: &[Vec<u8>]) -> Result<(), Refusal> {
+/// Values of one attribute as they come in: of the syntax, one where one may be, each once. In this order.
+pub(crate) fn check_attribute(of: &Description, values: &[Vec<u8>]) -> Result<(), Refusal> {
+    check_syntax(of, values)?;
     if of.attribute.is_single && values.len() > 1 {
         let text = format!("{}: multiple values provided", of.name());
         return Err(Refusal::new(Code::ConstraintViolation, text));
     }
-    Ok(())
+    check_once(of, values)
 }
 
-/// Values of one attribute as they come in: of the syntax, each once.
-pub(crate) fn check_attribute(of: &Description, values: &[Vec<u8>]) -> Result<(), Refusal> {
+fn check_once(of: &Description, values: &[Vec<u8>]) -> Result<(), Refusal> {
     let (name, attribute) = (of.name(), of.attribute);
-    if values.len() > VALUES_MAX {
-        let text = format!("{name}: more than {VALUES_MAX} values");
-        return Err(Refusal::new(Code::AdminLimitExceeded, text));
-    }
-    check_syntax(of, values)?;
     if values.len() > 1 {
         let mut seen = BTreeMap::new();
         for (at, value) in values.iter().enumerate() {
@@ -163,6 +161,10 @@ pub(crate) fn check_attribute(of: &Description, values: &[Vec<u8>]) -> Result<()
 }
 
 pub(crate) fn check_syntax(of: &Description, values: &[Vec<u8>]) -> Result<(), Refusal> {
+    if values.len() > VALUES_MAX {
+        let text = format!("{}: more than {VALUES_MAX} values", of.name());
+        return Err(Refusal::new(Code::AdminLimitExceeded, text));
+    }
     for (at, value) in values.iter().enumerate() {
         let is_class = of.attribute.key() == CLASS;
         let is_known =
@@ -182,9 +184,10 @@ fn check_values(before: Option<&Attributes>, attributes: &Attributes) -> Result<
             continue;
         }
         let of = description(key)?;
-        check_attribute(&of, values)?;
-        if before.is_none() {
-            check_single(&of, values)?;
+        match before {
+            None => check_attribute(&of, values)?,
+            // How many there may be is asked of the whole entry, in other words.
+            Some(_) => check_syntax(&of, values).and_then(|()| check_once(&of, values))?,
         }
     }
     if bytes > ENTRY_BYTES_MAX {
@@ -220,11 +223,12 @@ fn check_entry(dn: &Dn, attributes: &Attributes) -> Result<(), Refusal> {
         }
         found
     };
-    for (written, class) in &classes {
-        let must = class.chain().into_iter().flat_map(|class| class.must);
+    for class in &classes {
+        // What the superclasses demand comes first.
+        let must = class.chain().into_iter().rev().flat_map(|class| class.must);
         if let Some(missing) = must.into_iter().find(|name| !has(name)) {
-            let text = format!("object class '{written}' requires attribute '{missing}'");
-            return Err(violation(text));
+            let name = class.name();
+            return Err(violation(format!("object class '{name}' requires attribute '{missing}'")));
         }
     }
     check_allowed(&classes, attributes)
@@ -253,11 +257,8 @@ fn check_naming(dn: &Dn, attributes: &Attributes) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_allowed(
-    classes: &[(&str, &'static ObjectClass)],
-    attributes: &Attributes,
-) -> Result<(), Refusal> {
-    let chains: Vec<_> = classes.iter().flat_map(|(_, class)| class.chain()).collect();
+fn check_allowed(classes: &[&'static ObjectClass], attributes: &Attributes) -> Result<(), Refusal> {
+    let chains: Vec<_> = classes.iter().flat_map(|class| class.chain()).collect();
     if chains.iter().any(|class| class.name() == "extensibleObject") {
         return Ok(());
     }

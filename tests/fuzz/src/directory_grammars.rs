@@ -104,8 +104,9 @@ fn change(record: Record) {
     match record.change {
         Change::Entry { attributes, .. } => {
             if let Ok(mut attributes) = ldif::attributes(&attributes) {
-                directory::add_naming_values(&record.dn, &mut attributes);
-                let _verdict = directory::validate(&record.dn, &attributes);
+                if directory::validate_new(&record.dn, &mut attributes).is_ok() {
+                    assert_eq!(directory::validate(&record.dn, &attributes), Ok(()));
+                }
             }
         }
         Change::Delete => {}

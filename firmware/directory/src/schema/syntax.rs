@@ -84,6 +84,23 @@ fn is_printable_string(value: &[u8]) -> bool {
     !value.is_empty() && value.iter().all(|byte| is_printable(*byte))
 }
 
+/// RFC 4517 §3.3.5.
+fn is_delivery_method(value: &[u8]) -> bool {
+    const METHODS: [&[u8]; 10] = [
+        b"any",
+        b"mhs",
+        b"physical",
+        b"telex",
+        b"teletex",
+        b"g3fax",
+        b"g4fax",
+        b"ia5",
+        b"videotex",
+        b"telephone",
+    ];
+    METHODS.contains(&value.trim_ascii())
+}
+
 fn is_text(value: &[u8]) -> bool {
     !value.is_empty() && std::str::from_utf8(value).is_ok()
 }
@@ -148,18 +165,10 @@ impl Syntax {
             | Self::SubstringAssertion => is_text(value),
             // Empty ones are good, as slapd has it: RFC 4517 §3.3.15.
             Self::Ia5String => value.is_ascii(),
-            Self::PrintableString
-            | Self::TelephoneNumber
-            | Self::FacsimileNumber
-            | Self::TelexNumber
-            | Self::DeliveryMethod
-            | Self::OtherMailbox => match self {
-                Self::FacsimileNumber | Self::DeliveryMethod => {
-                    value.split(|c| *c == b'$').all(is_printable_string)
-                }
-                Self::TelexNumber | Self::OtherMailbox => !value.is_empty() && value.is_ascii(),
-                _ => is_printable_string(value),
-            },
+            Self::PrintableString | Self::TelephoneNumber => is_printable_string(value),
+            Self::FacsimileNumber => value.split(|c| *c == b'$').all(is_printable_string),
+            Self::DeliveryMethod => value.split(|c| *c == b'$').all(is_delivery_method),
+            Self::TelexNumber | Self::OtherMailbox => !value.is_empty() && value.is_ascii(),
             // ISO 3166 has letters only; slapd takes anything printable, spaces too.
             Self::CountryString => value.len() == 2 && value.iter().all(u8::is_ascii_alphabetic),
             Self::NumericString => {
