@@ -93,6 +93,11 @@ const REFUSED_ENTRIES: &[(&str, u32, &str)] = &[
     ),
     ("cn=t12\nobjectClass: device\ncn: t12\ncn: T12", 20, "cn: value #0 provided more than once"),
     ("cn=t13\nobjectClass: device\ndescription: ", 21, "description: value #0 invalid per syntax"),
+    (
+        "cn=t27\nobjectClass: device\nobjectClass: extensibleObject\nref: ldap://x",
+        65,
+        "attribute \"ref\" only allowed in the referral",
+    ),
     ("cn=t14\nobjectClass: PERSON", 65, "object class 'person' requires attribute 'sn'"),
     (
         "cn=t15\nobjectClass: device\nentryUUID: d1b9f4e2-0000-0000-0000-000000000000",

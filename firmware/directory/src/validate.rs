@@ -211,6 +211,16 @@ fn check_singles(attributes: &Attributes) -> Result<(), Refusal> {
 
 fn check_entry(dn: &Dn, attributes: &Attributes) -> Result<(), Refusal> {
     let classes = classes(attributes)?;
+    // What makes an entry another one's alias or referral is not had by accident.
+    for (key, class) in [("ref", "referral"), ("aliasedobjectname", "alias")] {
+        let is_one = classes.iter().any(|of| of.name() == class);
+        if let Some(attribute) = schema::attribute(key).filter(|_| !is_one)
+            && attributes.contains_key(key)
+        {
+            let name = attribute.name();
+            return Err(violation(format!("attribute \"{name}\" only allowed in the {class}")));
+        }
+    }
     structural_class(attributes)?;
     check_naming(dn, attributes)?;
     let has = |name: &str| {

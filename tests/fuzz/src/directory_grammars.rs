@@ -103,10 +103,10 @@ fn change(record: Record) {
     let mut after = before.clone();
     match record.change {
         Change::Entry { attributes, .. } => {
-            if let Ok(mut attributes) = ldif::attributes(&attributes) {
-                if directory::validate_new(&record.dn, &mut attributes).is_ok() {
-                    assert_eq!(directory::validate(&record.dn, &attributes), Ok(()));
-                }
+            if let Ok(mut attributes) = ldif::attributes(&attributes)
+                && directory::validate_new(&record.dn, &mut attributes).is_ok()
+            {
+                assert_eq!(directory::validate(&record.dn, &attributes), Ok(()));
             }
         }
         Change::Delete => {}
