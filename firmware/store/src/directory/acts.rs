@@ -67,8 +67,17 @@ pub(crate) fn no_such(view: &impl View, dn: &Dn) -> Result<Refusal, StoreError> 
 fn existing(view: &impl View, dn: &Dn) -> Result<Stored, StoreError> {
     match tree::id_of(view, &dn.key())? {
         Some(id) => tree::existing(view, id),
-        None => Err(StoreError::Refused(no_such(view, dn)?)),
+        None => Err(StoreError::Refused(no_such_to_change(view, dn)?)),
     }
+}
+
+/// As [`no_such`]; outside all domains there is nothing to change, which slapd says otherwise.
+fn no_such_to_change(view: &impl View, dn: &Dn) -> Result<Refusal, StoreError> {
+    let refusal = no_such(view, dn)?;
+    if refusal.matched.is_some() {
+        return Ok(refusal);
+    }
+    Ok(Refusal::new(Code::UnwillingToPerform, "no global superior knowledge"))
 }
 
 /// RFC 4528: the act is done only if the entry is so.
@@ -105,7 +114,7 @@ pub(crate) fn add(
     }
     let mut entry = Entry {
         dn: dn.normalised(),
-        written_dn: dn.as_text(),
+        written_dn: written(&tx.tables, dn)?.as_text(),
         uuid: entry::new_uuid()?,
         attributes,
         created_at: tx.now,
@@ -126,24 +135,30 @@ pub(crate) fn add(
     tree::existing(&tx.tables, id)
 }
 
+/// The RDN as it came, below the DN that the entry above has: one spelling for one entry.
+fn written(view: &impl View, dn: &Dn) -> Result<Dn, StoreError> {
+    let (Some(rdn), Some(above)) = (dn.rdn(), dn.parent()) else { return Ok(dn.clone()) };
+    let above = match tree::id_of(view, &above.key())? {
+        Some(id) => tree::existing(view, id)?.entry.written_dn,
+        None => return Ok(dn.clone()),
+    };
+    Ok(Dn::parse(&above).map_err(StoreError::Refused)?.child(rdn.clone()))
+}
+
 /// Something stands above a new entry.
 fn check_parent(view: &impl View, dn: &Dn, key: &[u8]) -> Result<(), StoreError> {
     let above = place::parent(key).unwrap_or_default();
     if tree::id_of(view, above)?.is_some() {
         return Ok(());
     }
-    let refusal = no_such(view, dn)?;
-    if refusal.matched.is_some() {
-        return Err(StoreError::Refused(refusal));
-    }
-    refuse(Code::UnwillingToPerform, "no global superior knowledge")
+    Err(StoreError::Refused(no_such_to_change(view, dn)?))
 }
 
-/// One spelling of a class is enough; later comparisons go by names.
+/// Classes are called by their first names, as slapd does.
 fn tidy(entry: &mut Entry) {
     for class in entry.attributes.get_mut(entry::CLASS).into_iter().flatten() {
         let known = std::str::from_utf8(class).ok().and_then(directory::schema::class);
-        if let Some(known) = known.filter(|known| known.oid.as_bytes() == class.as_slice()) {
+        if let Some(known) = known {
             *class = known.name().as_bytes().to_vec();
         }
     }
@@ -323,12 +338,15 @@ pub(crate) fn rename(
     refuse_fixed(&tx.tables, &dn.key())?;
     let written = Dn::parse(&before.entry.written_dn).map_err(StoreError::Refused)?;
     let above = match &to.superior {
-        Some(superior) => existing(&tx.tables, superior)?.entry.written_dn,
+        Some(superior) => match tree::find(&tx.tables, &superior.normalised())? {
+            Some(stored) => stored.entry.written_dn,
+            None => return refuse(Code::NoSuchObject, "new superior not found"),
+        },
         None => written.parent().unwrap_or_default().as_text(),
     };
     let above = Dn::parse(&above).map_err(StoreError::Refused)?;
     if above.is_under(dn) {
-        return refuse(Code::UnwillingToPerform, "an entry cannot stand below itself");
+        return refuse(Code::UnwillingToPerform, "cannot place an entry below itself");
     }
     let new = above.child(to.rdn.clone());
     let new = Dn::parse(&new.as_text()).map_err(StoreError::Refused)?;
@@ -342,7 +360,8 @@ pub(crate) fn rename(
     (entry.dn, entry.written_dn) = (new.normalised(), new.as_text());
     entry.modified_at = tx.now;
     entry.modifiers_name = by.to_owned();
-    let below = if new == *dn { Vec::new() } else { subtree(&tx.tables, dn)? };
+    let is_same = new.as_text() == before.entry.written_dn;
+    let below = if is_same { Vec::new() } else { subtree(&tx.tables, dn)? };
     let id = writing::put(tx, Some(&before), entry).map_err(in_words)?;
     writing::change_member(tx, &before.entry.dn, Some(&new.as_text()))?;
     for stored in below {

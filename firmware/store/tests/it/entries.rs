@@ -60,7 +60,7 @@ fn code<V: std::fmt::Debug>(outcome: Result<V, StoreError>) -> (Code, Option<Str
 }
 
 const ERIK: &[&str] = &[
-    "objectClass: inetOrgPerson",
+    "objectClass: INETORGPERSON",
     "cn: Erik Roth",
     "cn: E. Roth",
     "displayName: Erik",
@@ -105,6 +105,8 @@ async fn a_person_that_is_added_is_an_account() {
     assert_eq!(store.resolve(&address("roth@office.test")).unwrap(), Resolution::Unknown);
     assert_eq!(store.account(erik).unwrap().unwrap().quota_bytes, Some(7));
 
+    assert_eq!(entry.attributes["objectclass"][0], b"inetOrgPerson");
+
     // Removed, it can be restored with its mail.
     let gone = store.delete_entry(dn(&name), None).await.unwrap();
     assert_eq!(gone.account, Some(erik));
@@ -139,6 +141,11 @@ async fn a_person_stays_one_account_when_renamed_moved_or_without_an_address_for
         (Some(erik), "uid=erik,ou=lab,ou=people,dc=office,dc=test")
     );
     assert_eq!(after.written_dn, "uid=Erik,ou=Lab,ou=people,dc=office,dc=test");
+    assert_eq!(members(), [erik]);
+    let (_, after) = rename(store, &format!("ou=lab,{PEOPLE}"), "OU=LAB", None).await.unwrap();
+    assert_eq!(after.written_dn, "ou=LAB,ou=people,dc=office,dc=test");
+    let shown = store.entry(&format!("uid=erik,ou=lab,{PEOPLE}")).unwrap().unwrap().written_dn;
+    assert_eq!(shown, "uid=Erik,ou=LAB,ou=people,dc=office,dc=test");
     assert_eq!(members(), [erik]);
     // The container with all below it.
     rename(store, &format!("ou=lab,{PEOPLE}"), "ou=Works", None).await.unwrap();
@@ -289,6 +296,14 @@ async fn what_is_not_allowed_is_refused_with_its_code() {
             "{changes:?}"
         );
     }
+    office.finish().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_renamed_or_removed_stays() {
+    let (office, _, _) = with_erik().await;
+    let store = &office.store;
+    let erik = format!("cn=Erik Roth,{PEOPLE}");
     let taken = rename(store, &erik, "uid=anna", None).await;
     assert_eq!(code(taken).0, Code::EntryAlreadyExists);
     for fixed in [PEOPLE, "dc=office,dc=test"] {
@@ -304,6 +319,10 @@ async fn what_is_not_allowed_is_refused_with_its_code() {
     assert_eq!(code(store.delete_entry(dn(&lab), None).await).0, Code::NotAllowedOnNonLeaf);
     let under_itself = rename(store, &lab, "ou=lab", Some(&inner)).await;
     assert_eq!(code(under_itself).0, Code::UnwillingToPerform);
+    let nowhere = rename(store, &erik, "uid=e", Some("ou=none,dc=office,dc=test")).await;
+    assert_eq!(code(nowhere), (Code::NoSuchObject, None));
+    let outside = store.delete_entry(dn("cn=x,dc=far,dc=test"), None).await;
+    assert_eq!(code(outside).0, Code::UnwillingToPerform);
     let nobody = store.delete_entry(dn(&format!("cn=Nobody,{PEOPLE}")), None).await;
     assert_eq!(code(nobody), (Code::NoSuchObject, Some(PEOPLE.to_owned())));
     office.finish().await;
