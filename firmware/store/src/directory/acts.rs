@@ -3,6 +3,8 @@
 //!
 //! Limits: [`SUBTREE_MAX`] entries move with one rename.
 
+use std::collections::BTreeSet;
+
 use directory::schema::AttributeType;
 use directory::{Attributes, Code, Dn, Filter, Modification, Rdn, Refusal};
 
@@ -164,16 +166,19 @@ fn tidy(entry: &mut Entry) {
     }
 }
 
+/// The values that an entry did not have before; there may be very many that it had.
+fn new_values<'e>(before: Option<&Entry>, entry: &'e Entry, name: &str) -> Vec<&'e Vec<u8>> {
+    let known: BTreeSet<&Vec<u8>> = before.into_iter().flat_map(|e| e.values(name)).collect();
+    entry.values(name).iter().filter(|value| !known.contains(value)).collect()
+}
+
 /// What the box demands beyond the schema: members are there, addresses of the box are in its domains.
 fn check_meaning(
     view: &impl View,
     before: Option<&Entry>,
     entry: &Entry,
 ) -> Result<(), StoreError> {
-    let is_new = |name: &str, value: &Vec<u8>| {
-        before.is_none_or(|before| !before.values(name).contains(value))
-    };
-    for value in entry.values(entry::MEMBER).iter().filter(|v| is_new(entry::MEMBER, v)) {
+    for value in new_values(before, entry, entry::MEMBER) {
         let found = match std::str::from_utf8(value) {
             Ok(text) => tree::find(view, text)?.is_some(),
             Err(_) => false,
@@ -192,7 +197,7 @@ fn check_meaning(
     if Place::of(view, &place::key_of(&entry.dn)?)?.is_none() {
         return Ok(());
     }
-    for value in entry.values(entry::FURTHER).iter().filter(|v| is_new(entry::FURTHER, v)) {
+    for value in new_values(before, entry, entry::FURTHER) {
         let address = std::str::from_utf8(value).ok().and_then(|t| base::Address::parse(t).ok());
         let is_ours = match &address {
             Some(address) => domain::exists(view, address.domain())?,

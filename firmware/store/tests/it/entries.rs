@@ -360,3 +360,32 @@ async fn an_act_is_done_only_if_its_assertion_holds() {
     assert_eq!(code(store.delete_entry(name, assertion).await).0, Code::AssertionFailed);
     office.finish().await;
 }
+
+/// What costs a look at all members for each of them would not end here.
+#[tokio::test]
+async fn a_large_group_changes_by_one_member() {
+    let (office, anna) = Fixture::office().await;
+    let store = &office.store;
+    let mut values = attributes(&["objectClass: groupOfNames", "cn: All"]);
+    let mut members = Vec::new();
+    for n in 0..300 {
+        let name = format!("cn=n{n},ou=contacts,dc=office,dc=test");
+        let lines = ["objectClass: person", &format!("cn: n{n}"), "sn: n"];
+        let added = store.add_entry(dn(&name), attributes(&lines), String::new());
+        members.push(name.clone().into_bytes());
+        added.await.unwrap();
+    }
+    values.insert("member".to_owned(), members);
+    let group = "cn=All,ou=groups,dc=office,dc=test";
+    store.add_entry(dn(group), values, String::new()).await.unwrap();
+    let one = vec![format!("uid=anna,{PEOPLE}").into_bytes()];
+    let add = Modification::Add { name: "member".to_owned(), values: one.clone() };
+    change(store, group, vec![add]).await.unwrap();
+    assert_eq!(store.groups().unwrap()[0].members, [anna]);
+    let delete = Modification::Delete { name: "member".to_owned(), values: one };
+    let (before, after) = change(store, group, vec![delete]).await.unwrap();
+    assert_eq!(before.attributes["member"].len(), 301);
+    assert_eq!(after.attributes["member"].len(), 300);
+    assert_eq!(store.groups().unwrap()[0].members, []);
+    office.finish().await;
+}
