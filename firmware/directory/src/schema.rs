@@ -50,8 +50,8 @@ const CLASSES: &[&[ObjectClass]] = &[
 struct Index {
     attributes: BTreeMap<String, &'static AttributeType>,
     classes: BTreeMap<String, &'static ObjectClass>,
-    /// By OID: the first name in lower case, and the type with all its subtypes.
-    families: BTreeMap<&'static str, (String, Vec<&'static AttributeType>)>,
+    /// By OID: the type with all its subtypes.
+    families: BTreeMap<&'static str, Vec<&'static AttributeType>>,
 }
 
 static INDEX: LazyLock<Index> = LazyLock::new(|| {
@@ -61,7 +61,7 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
         for name in attribute.names.iter().chain([&attribute.oid]) {
             index.attributes.insert(name.to_ascii_lowercase(), attribute);
         }
-        index.families.insert(attribute.oid, (attribute.name().to_ascii_lowercase(), Vec::new()));
+        index.families.insert(attribute.oid, Vec::new());
     }
     for class in classes() {
         for name in class.names.iter().chain([&class.oid]) {
@@ -71,7 +71,7 @@ static INDEX: LazyLock<Index> = LazyLock::new(|| {
     for attribute in attributes() {
         let mut at = Some(attribute);
         while let Some(this) = at {
-            if let Some((_, family)) = index.families.get_mut(this.oid) {
+            if let Some(family) = index.families.get_mut(this.oid) {
                 family.push(attribute);
             }
             at = this.sup.and_then(|sup| index.attributes.get(&sup.to_ascii_lowercase()).copied());
@@ -106,9 +106,5 @@ pub fn class(name: &str) -> Option<&'static ObjectClass> {
 
 /// The type and all that have it among their supertypes: asking for `name` asks for `cn` and `sn` as well.
 pub fn subtypes(attribute: &AttributeType) -> &'static [&'static AttributeType] {
-    INDEX.families.get(attribute.oid).map(|(_, family)| family.as_slice()).unwrap_or_default()
-}
-
-fn key_of(attribute: &AttributeType) -> &'static str {
-    INDEX.families.get(attribute.oid).map(|(key, _)| key.as_str()).unwrap_or_default()
+    INDEX.families.get(attribute.oid).map(Vec::as_slice).unwrap_or_default()
 }

@@ -44,6 +44,22 @@ pub struct AttributeType {
     pub usage: Usage,
     /// For people.
     pub description: &'static str,
+    /// The first name in lower case, and its length: asked for at every turn.
+    lower: ([u8; NAME_MAX], usize),
+}
+
+/// No name of the tables is longer; one that is does not compile.
+const NAME_MAX: usize = 32;
+
+const fn lower(name: &str) -> ([u8; NAME_MAX], usize) {
+    let bytes = name.as_bytes();
+    let mut lower = [0; NAME_MAX];
+    let mut at = 0;
+    while at < bytes.len() {
+        lower[at] = bytes[at].to_ascii_lowercase();
+        at += 1;
+    }
+    (lower, bytes.len())
 }
 
 impl PartialEq for AttributeType {
@@ -61,8 +77,9 @@ impl AttributeType {
     }
 
     /// The first name in lower case: the key in [`crate::Attributes`], without options.
-    pub fn key(&self) -> &'static str {
-        super::key_of(self)
+    pub fn key(&self) -> &str {
+        let (bytes, len) = &self.lower;
+        bytes.get(..*len).and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default()
     }
 
     /// True if it is `other` or has it among its supertypes.
@@ -101,6 +118,7 @@ impl AttributeType {
             is_fixed: false,
             usage: Usage::UserApplications,
             description: "",
+            lower: lower(names[0]),
         }
     }
 
