@@ -44,6 +44,8 @@ pub(super) const ATTRIBUTES: &[AttributeType] = &[
         .without_substrings()
         .usage(Usage::DistributedOperation),
     opaque("1.3.6.1.4.1.4203.1.3.4", &["authPassword"], Syntax::AuthPassword)
+        // The server writes it with userPassword: an entry needs no class for it.
+        .usage(Usage::DirectoryOperation)
         .equality(&rules::AUTH_PASSWORD_EXACT),
     kept(oid("2.5.21.9", &["structuralObjectClass"])),
     kept(time("2.5.18.1", &["createTimestamp"])),
