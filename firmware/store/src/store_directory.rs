@@ -76,6 +76,11 @@ impl Store {
         account::find(&self.snapshot()?, id)
     }
 
+    /// The directory entry that an account is.
+    pub fn account_entry(&self, id: AccountId) -> Result<Option<Entry>, StoreError> {
+        account::live_entry(&self.snapshot()?, id)
+    }
+
     /// Accounts behind `after`, by id, at most `limit`.
     pub fn accounts(&self, after: AccountId, limit: usize) -> Result<Vec<Account>, StoreError> {
         account::list(&self.snapshot()?, after, limit)

@@ -84,7 +84,8 @@ pub(crate) fn stored(view: &impl View, id: AccountId) -> Result<Option<Stored>, 
     live_row(view, id)?.map(|row| tree::existing(view, row.entry)).transpose()
 }
 
-fn live_entry(view: &impl View, id: AccountId) -> Result<Option<Entry>, StoreError> {
+/// The entry of an account that is not deleted.
+pub(crate) fn live_entry(view: &impl View, id: AccountId) -> Result<Option<Entry>, StoreError> {
     Ok(stored(view, id)?.map(|stored| stored.entry))
 }
 
