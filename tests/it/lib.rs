@@ -17,6 +17,8 @@ mod kill9;
 #[cfg(test)]
 mod large_mailbox;
 #[cfg(test)]
+mod ldap;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod rights;

@@ -14,6 +14,8 @@ const CLIENTS: &[Need] = &[
     Need { file: "/usr/bin/mbsync", package: "isync" },
     Need { file: "/usr/bin/curl", package: "curl" },
     Need { file: "/usr/bin/fetchmail", package: "fetchmail" },
+    Need { file: "/usr/bin/ldapsearch", package: "ldap-utils" },
+    Need { file: "/usr/share/doc/libsasl2-modules", package: "libsasl2-modules" },
     Need { file: "/usr/bin/openssl", package: "openssl" },
     Need { file: "/usr/bin/thunderbird", package: "thunderbird" },
     Need { file: "/usr/bin/python3", package: "python3" },

@@ -13,7 +13,7 @@ use std::process::Command;
 /// The lines of the design: a crate uses only crates of lines above its own in this list.
 const LAYERS: &[&[&str]] = &[
     &["base"],
-    &["message"],
+    &["message", "directory"],
     &["policy", "sieve", "smtp", "store"],
     &["delivery", "session"],
     &["smtpd", "access", "ldapd", "davd", "jmap", "web", "appliance", "ctl"],

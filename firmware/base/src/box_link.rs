@@ -17,15 +17,17 @@ pub const LISTEN_FDNAMES: &str = "LISTEN_FDNAMES";
 /// The name under which the daemon's end of the link is passed.
 pub const LINK_NAME: &str = "pid1";
 /// Service names with their standard ports; `serve` listens on port + N.
-pub const SERVICES: [(&str, u16); 10] = [
+pub const SERVICES: [(&str, u16); 12] = [
     ("lmtp", 24),
     ("smtp", 25),
     ("http", 80),
     ("pop3", 110),
     ("imap", 143),
+    ("ldap", 389),
     ("https", 443),
     ("submissions", 465),
     ("submission", 587),
+    ("ldaps", 636),
     ("imaps", 993),
     ("pop3s", 995),
 ];

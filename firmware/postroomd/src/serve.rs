@@ -173,6 +173,7 @@ fn start(
     let https_port = 443 + args.port_offset;
     let web = Web::new(ctx.clone(), delivery.clone(), ring, link.clone(), https_port);
     let maildrops = access::pop3::Maildrops::default();
+    let ldap = ldapd::Ldap::new(&ctx.budget);
     for (service, listener) in sockets.listeners {
         let ctx = ctx.clone();
         match service {
@@ -187,6 +188,12 @@ fn start(
             "pop3" | "pop3s" => {
                 let server = access::pop3::Pop3::new(service == "pop3s", maildrops.clone());
                 tasks.spawn(session::serve(listener, Arc::new(server), ctx));
+            }
+            "ldap" => {
+                tasks.spawn(session::serve(listener, Arc::new(ldap.clone()), ctx));
+            }
+            "ldaps" => {
+                tasks.spawn(session::serve(listener, Arc::new(ldap.over_tls()), ctx));
             }
             "http" => {
                 tasks.spawn(web.clone().serve_http(listener));

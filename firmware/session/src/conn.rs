@@ -303,6 +303,15 @@ impl Conn {
         }
     }
 
+    /// Waits for more bytes than there are, for framing of the server's own; `Ok(0)` at the end of the
+    /// stream. The caller keeps [`Conn::buffered`] bounded. Cancel-safe.
+    ///
+    /// # Errors
+    /// The connection is over.
+    pub async fn more(&mut self) -> Result<usize, ConnError> {
+        self.read_more().await
+    }
+
     /// Waits until there are bytes and gives them (at most 64 KB); empty at the end of the stream.
     ///
     /// # Errors

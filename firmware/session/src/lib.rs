@@ -12,6 +12,7 @@ mod auth;
 mod conn;
 mod context;
 mod deflate;
+pub mod rules;
 pub mod sasl;
 pub mod schemes;
 mod stream;

@@ -12,6 +12,7 @@ use access::imap::Imap;
 use access::pop3::{Maildrops, Pop3};
 use base::{Address, Clock, DomainName, SystemClock, Tier, TierBudget};
 use delivery::Delivery;
+use ldapd::Ldap;
 use session::{Conn, Context, Service, Shutdown, Tls};
 use store::{Flags, NewAccount, NewMessage, Options, Store};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -143,6 +144,14 @@ pub(crate) fn imap(bytes: &[u8]) {
     let input = [before, bytes].concat();
     let heard = with_office(|office| office.talk(&Imap::new(false), &input));
     assert_lines(&heard, b"* OK ");
+}
+
+/// An LDAP client that has bound as a person.
+pub(crate) fn ldap(bytes: &[u8]) {
+    let before: &[u8] = b"0\"\x02\x01\x01`\x1d\x02\x01\x03\x04\x10anna@office.test\x80\x06secret";
+    let input = [before, bytes].concat();
+    let heard = with_office(|office| office.talk(&Ldap::new(&office.ctx.budget), &input));
+    ldapd::fuzzing::answers(&heard);
 }
 
 /// A POP3 client that has logged in.

@@ -119,6 +119,13 @@ impl Exchange {
         &self.login
     }
 
+    /// True if the challenge is the last one and needs no response: a protocol that can send it along with
+    /// its yes takes one more step with the empty response.
+    #[must_use]
+    pub fn is_proved(&self) -> bool {
+        matches!(self.state, State::Proved(_))
+    }
+
     /// Takes the client's next response.
     ///
     /// # Errors

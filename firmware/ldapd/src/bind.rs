@@ -1,0 +1,216 @@
+//! Bind: by name and password, or by SASL. RFC 4511 §4.2, RFC 4513 §5.
+//!
+//! A name is a DN or a mail address. The owner of the box is `cn=admin` below the base of any mail domain
+//! (or alone), with the password of the web's `admin`. Passwords are checked by `session::Auth`; what a
+//! client hears tells nobody whether a name exists.
+
+use directory::{Code, Dn};
+use ldap3_proto::proto::{LdapBindResponse, LdapOp};
+use session::LoginError;
+use session::sasl::{Exchange, Mechanism, Step, mechanisms};
+use store::Account;
+
+use crate::controls::Controls;
+use crate::list::Lists;
+use crate::message::{Bind, Control, Credentials};
+use crate::reply::{self, Fail, Kind, refused};
+use crate::session::{Session, Who, dn};
+
+/// The login of whoever owns the box, and the account number that its connections count for.
+pub(crate) const ADMIN: &str = "admin";
+pub(crate) const ADMIN_ACCOUNT: base::AccountId = base::AccountId(0);
+
+impl Session {
+    pub(crate) async fn bind(
+        &mut self,
+        id: i32,
+        bind: Bind,
+        controls: Vec<Control>,
+    ) -> Result<(), Fail> {
+        // RFC 4513 §4: from here on nobody, whatever comes of it.
+        self.who = Who::Anonymous;
+        self.lists = Lists::default();
+        Controls::read(controls, Kind::Bind)?;
+        if bind.version != 3 {
+            return Err(refused(Code::ProtocolError, "only LDAP version 3 is spoken here"));
+        }
+        let exchange = self.exchange.take();
+        match bind.with {
+            Credentials::Simple(password) => {
+                self.simple(bind.name.trim(), &password).await?;
+                self.answer(id, Kind::Bind, reply::success());
+                Ok(())
+            }
+            Credentials::Sasl { mechanism, response } => {
+                self.sasl(id, exchange, mechanism, response).await
+            }
+            Credentials::Unknown => {
+                Err(refused(Code::AuthMethodNotSupported, "bind by password or SASL"))
+            }
+        }
+    }
+
+    fn may_send_password(&self) -> Result<(), Fail> {
+        if self.conn.may_send_password() {
+            return Ok(());
+        }
+        Err(refused(Code::ConfidentialityRequired, "use StartTLS or port 636 first"))
+    }
+
+    async fn simple(&mut self, name: &str, password: &[u8]) -> Result<(), Fail> {
+        match (name.is_empty(), password.is_empty()) {
+            (true, true) => return Ok(()),
+            (true, false) => return Err(refused(Code::InvalidCredentials, "")),
+            // RFC 4513 §5.1.2: many applications take the answer for a right password.
+            (false, true) => {
+                return Err(refused(Code::UnwillingToPerform, "a name without a password"));
+            }
+            (false, false) => {}
+        }
+        self.may_send_password()?;
+        let auth = self.conn.ctx().auth.clone();
+        let peer = self.conn.peer();
+        if let Some(dn) = self.admin_dn(name)? {
+            let settings = self.conn.ctx().store.settings();
+            let hash = settings.admin_password_hash.as_deref();
+            return match auth.check(ADMIN, hash, password, peer).await {
+                Ok(()) => self.bound(ADMIN_ACCOUNT, Who::Admin(dn)),
+                Err(why) => Err(self.login_refused(name, &why)),
+            };
+        }
+        let outcome = if name.contains('=') {
+            let account = self.account_of(&dn(name)?)?;
+            auth.login_as(account, name, password, peer).await
+        } else {
+            auth.login(name, password, peer).await
+        };
+        match outcome {
+            Ok(account) => self.person(&account),
+            Err(why) => Err(self.login_refused(name, &why)),
+        }
+    }
+
+    /// The admin's DN, if `name` is one of the admin's names.
+    pub(crate) fn admin_dn(&self, name: &str) -> Result<Option<String>, Fail> {
+        let ctx = self.conn.ctx();
+        let broken = |err: &store::StoreError| reply::of_store(self.conn.session(), err);
+        let domains = ctx.store.domains().map_err(|err| broken(&err))?;
+        let bases = domains.iter().map(|domain| {
+            let labels = domain.name.as_str().split('.').map(|label| format!("dc={label}"));
+            labels.collect::<Vec<_>>().join(",")
+        });
+        let mut names = bases.map(|base| format!("cn={ADMIN},{base}"));
+        if name.eq_ignore_ascii_case(ADMIN) {
+            return Ok(Some(names.next().unwrap_or_else(|| format!("cn={ADMIN}"))));
+        }
+        if !name.contains('=') {
+            return Ok(None);
+        }
+        let asked = dn(name)?.normalised();
+        let is_asked = |known: &String| Dn::parse(known).is_ok_and(|dn| dn.normalised() == asked);
+        Ok(names.chain([format!("cn={ADMIN}")]).find(is_asked))
+    }
+
+    /// Enters an account.
+    fn person(&mut self, account: &Account) -> Result<(), Fail> {
+        let dn = self.dn_of(account)?;
+        self.bound(account.id, Who::Person(account.id, dn))?;
+        let session = self.conn.session();
+        tracing::info!(session, peer = %self.conn.peer(), account = %account.address, "ldap bind");
+        Ok(())
+    }
+
+    /// A refusal, told in the log with its reason.
+    fn login_refused(&self, login: &str, why: &LoginError) -> Fail {
+        let (session, peer) = (self.conn.session(), self.conn.peer());
+        tracing::info!(session, %peer, account = login, err = %why, "ldap bind refused");
+        match why {
+            LoginError::Wrong => refused(Code::InvalidCredentials, ""),
+            LoginError::Malformed => {
+                refused(Code::InvalidCredentials, "this is not a message of the mechanism")
+            }
+            LoginError::Throttled => refused(Code::Busy, "too many wrong tries, wait some minutes"),
+            LoginError::Disabled => {
+                refused(Code::UnwillingToPerform, "this account may not log in")
+            }
+            LoginError::Busy => refused(Code::Busy, "too busy, try again later"),
+            LoginError::NotAllowed => {
+                refused(Code::InsufficientAccessRights, "acting as another is not allowed")
+            }
+            LoginError::Store(err) => reply::of_store(session, err),
+        }
+    }
+
+    /// RFC 4513 §5.2. A message of another mechanism begins anew.
+    async fn sasl(
+        &mut self,
+        id: i32,
+        exchange: Option<(String, Exchange)>,
+        mechanism: String,
+        response: Option<Vec<u8>>,
+    ) -> Result<(), Fail> {
+        let same = exchange.filter(|(running, _)| running.eq_ignore_ascii_case(&mechanism));
+        let is_new = same.is_none();
+        let mut exchange = match same {
+            Some((_, exchange)) => exchange,
+            None => self.begin_exchange(&mechanism)?,
+        };
+        let response = match response {
+            // RFC 4513 §5.2.1.1: a client may begin without a response.
+            None if is_new => {
+                self.challenge(id, b"");
+                self.exchange = Some((mechanism, exchange));
+                return Ok(());
+            }
+            response => response.unwrap_or_default(),
+        };
+        let mut said = None;
+        let mut step = exchange.step(&response).await;
+        // RFC 4422 §3.6: the last challenge goes along with the yes.
+        if exchange.is_proved()
+            && let Ok(Step::Challenge(proof)) = step
+        {
+            said = Some(proof);
+            step = exchange.step(b"").await;
+        }
+        match step {
+            Ok(Step::Challenge(challenge)) => {
+                self.challenge(id, &challenge);
+                self.exchange = Some((mechanism, exchange));
+                Ok(())
+            }
+            Ok(Step::Done(account)) => {
+                self.person(&account)?;
+                let response = LdapBindResponse { res: reply::success(), saslcreds: said };
+                self.say(id, LdapOp::BindResponse(response), Vec::new());
+                Ok(())
+            }
+            Err(why) => Err(self.login_refused(exchange.login(), &why)),
+        }
+    }
+
+    fn begin_exchange(&self, mechanism: &str) -> Result<Exchange, Fail> {
+        let is_offered =
+            offered(&self.conn).any(|offered| offered.name().eq_ignore_ascii_case(mechanism));
+        if !is_offered {
+            self.may_send_password()?;
+            let text = "this SASL mechanism is not offered";
+            return Err(refused(Code::AuthMethodNotSupported, text));
+        }
+        let exchange = Exchange::new(mechanism, &self.conn);
+        exchange.ok_or_else(|| refused(Code::AuthMethodNotSupported, ""))
+    }
+
+    fn challenge(&mut self, id: i32, challenge: &[u8]) {
+        let response = LdapBindResponse {
+            res: reply::result(Code::SaslBindInProgress, ""),
+            saslcreds: Some(challenge.to_vec()),
+        };
+        self.say(id, LdapOp::BindResponse(response), Vec::new());
+    }
+}
+
+/// The mechanisms of this protocol: LOGIN is of mail alone.
+pub(crate) fn offered(conn: &session::Conn) -> impl Iterator<Item = Mechanism> {
+    mechanisms(conn).into_iter().filter(|mechanism| *mechanism != Mechanism::Login)
+}

@@ -1,0 +1,306 @@
+//! Passwords: the password modify operation (RFC 3062), and what a client writes into userPassword.
+//!
+//! A password that comes in the clear is hashed here, before the act; one that comes hashed from another
+//! server stays as it is until its owner logs in.
+
+use directory::{Attributes, Code, Modification};
+use ldap3_lber::common::TagClass;
+use ldap3_proto::proto::LdapOp;
+use session::rules::{Role, Target};
+use session::{LoginError, schemes};
+use store::{Account, AccountChange};
+
+use crate::ber::{self, Parts};
+use crate::reply::{self, Fail, refused};
+use crate::session::{Session, Who, dn};
+
+const PASSWORD: &str = "userpassword";
+const VERIFIER: &str = "authpassword";
+const ARGON2: &str = "{ARGON2}";
+/// Shortest password that people give themselves, characters: as on the web.
+const OWN_MIN: usize = 8;
+/// Longest password, bytes: more is no login.
+const MAX: usize = 1024;
+/// Letters and digits that nobody takes for others.
+const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+/// 20 of 32 letters: 100 bits.
+const GENERATED_LEN: usize = 20;
+
+/// `PasswdModifyRequestValue`.
+#[derive(Default)]
+struct Change {
+    identity: Option<Vec<u8>>,
+    old: Option<Vec<u8>>,
+    new: Option<Vec<u8>>,
+}
+
+fn read(value: Option<&[u8]>) -> Option<Change> {
+    let Some(value) = value else { return Some(Change::default()) };
+    let mut parts = Parts::of_value(value)?;
+    let mut next = |id| parts.bytes(TagClass::Context, id);
+    let change = Change { identity: next(0), old: next(1), new: next(2) };
+    parts.is_over().then_some(change)
+}
+
+fn generated() -> Option<String> {
+    let mut random = [0; GENERATED_LEN];
+    getrandom::fill(&mut random).ok()?;
+    let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).map(|letter| char::from(*letter));
+    random.iter().map(letter).collect()
+}
+
+/// A password in the clear, as text.
+fn clear(password: &[u8], min: usize) -> Result<&str, Fail> {
+    let text = std::str::from_utf8(password).ok().filter(|text| text.len() <= MAX);
+    let Some(text) = text else {
+        return Err(refused(Code::ConstraintViolation, "a password is text of at most 1024 bytes"));
+    };
+    if text.chars().count() < min.max(1) {
+        let text = format!("a password has at least {} characters", min.max(1));
+        return Err(refused(Code::ConstraintViolation, text));
+    }
+    Ok(text)
+}
+
+/// True for `{SCHEME}value`.
+fn names_a_scheme(value: &str) -> bool {
+    let scheme = value.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+    scheme.is_some_and(|(scheme, _)| {
+        !scheme.is_empty()
+            && scheme.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_".contains(&c))
+    })
+}
+
+impl Session {
+    fn busy(&self, why: &LoginError) -> Fail {
+        tracing::warn!(session = self.conn.session(), err = %why, "no password hash");
+        refused(Code::Busy, "too busy, try again later")
+    }
+
+    /// What is stored of a password that a client wrote: the value of userPassword, and of authPassword if
+    /// there is one.
+    async fn stored(&self, value: &[u8], min: usize) -> Result<(String, Option<String>), Fail> {
+        let text = clear(value, min)?;
+        if names_a_scheme(text) {
+            // Whether what hides in a hash is long enough nobody can say: people give the password.
+            if min == 0 && schemes::is_known(text) {
+                return Ok((text.to_owned(), None));
+            }
+            let text = "this password scheme is not taken";
+            return Err(refused(Code::ConstraintViolation, text));
+        }
+        let record = self.conn.ctx().auth.hash(text).await.map_err(|why| self.busy(&why))?;
+        let (hash, verifier) = match record.split_once(' ') {
+            Some((hash, verifier)) => (hash, Some(verifier.to_owned())),
+            None => (record.as_str(), None),
+        };
+        Ok((format!("{ARGON2}{hash}"), verifier))
+    }
+
+    /// Hashes the password of a new entry.
+    pub(crate) async fn hash_in(&self, attributes: &mut Attributes) -> Result<(), Fail> {
+        if attributes.contains_key(VERIFIER) {
+            return Err(refused(Code::UnwillingToPerform, "authPassword follows userPassword"));
+        }
+        let Some(values) = attributes.remove(PASSWORD) else { return Ok(()) };
+        let [value] = values.as_slice() else {
+            return Err(refused(Code::ConstraintViolation, "one password is enough"));
+        };
+        let (hash, verifier) = self.stored(value, 0).await?;
+        attributes.insert(PASSWORD.to_owned(), vec![hash.into_bytes()]);
+        if let Some(verifier) = verifier {
+            attributes.insert(VERIFIER.to_owned(), vec![verifier.into_bytes()]);
+        }
+        Ok(())
+    }
+
+    /// Puts hashes into the place of passwords among changes. `account` is the entry's, for who shows the old
+    /// password by deleting it. True if the password changes.
+    pub(crate) async fn hash_changes(
+        &self,
+        changes: &mut Vec<Modification>,
+        account: Option<&Account>,
+        role: Role,
+    ) -> Result<bool, Fail> {
+        let is = |name: &str, wanted: &str| {
+            directory::schema::key(name).is_some_and(|key| key.split(';').next() == Some(wanted))
+        };
+        if changes.iter().any(|change| is(change.name(), VERIFIER)) {
+            return Err(refused(Code::UnwillingToPerform, "authPassword follows userPassword"));
+        }
+        let min = if role == Role::Admin { 0 } else { OWN_MIN };
+        let mut verifiers = None;
+        for change in changes.iter_mut().filter(|change| is(change.name(), PASSWORD)) {
+            match change {
+                Modification::Delete { values, .. } => {
+                    if let Some(shown) = values.first() {
+                        self.must_be_old(account, shown).await?;
+                        values.clear();
+                    }
+                    verifiers = Some(Vec::new());
+                }
+                Modification::Add { values, .. } | Modification::Replace { values, .. } => {
+                    verifiers = Some(Vec::new());
+                    if values.len() > 1 {
+                        let text = "one password is enough";
+                        return Err(refused(Code::ConstraintViolation, text));
+                    }
+                    if let Some(value) = values.first_mut() {
+                        let (hash, verifier) = self.stored(value, min).await?;
+                        *value = hash.into_bytes();
+                        verifiers = Some(verifier.into_iter().map(String::into_bytes).collect());
+                    }
+                }
+                Modification::Increment { .. } => {}
+            }
+        }
+        let is_changed = verifiers.is_some();
+        if let Some(values) = verifiers {
+            changes.push(Modification::Replace { name: "authPassword".to_owned(), values });
+        }
+        Ok(is_changed)
+    }
+
+    async fn must_be_old(&self, account: Option<&Account>, shown: &[u8]) -> Result<(), Fail> {
+        let (auth, peer) = (self.conn.ctx().auth.clone(), self.conn.peer());
+        let hash = account.and_then(|account| account.password_hash.as_deref());
+        let name = account.map(|account| account.address.key()).unwrap_or_default();
+        match auth.check(&name, hash, shown, peer).await {
+            Ok(()) => Ok(()),
+            Err(LoginError::Wrong) => {
+                Err(refused(Code::NoSuchAttribute, "this is not the password"))
+            }
+            Err(LoginError::Throttled) => {
+                Err(refused(Code::Busy, "too many wrong tries, wait some minutes"))
+            }
+            Err(why) => Err(self.busy(&why)),
+        }
+    }
+
+    /// RFC 3062.
+    pub(crate) async fn password_modify(
+        &mut self,
+        id: i32,
+        value: Option<Vec<u8>>,
+    ) -> Result<(), Fail> {
+        let role = self.role()?;
+        if role == Role::Anonymous {
+            return Err(refused(Code::UnwillingToPerform, "bind first"));
+        }
+        if !self.conn.may_send_password() {
+            return Err(refused(Code::ConfidentialityRequired, "use StartTLS or port 636 first"));
+        }
+        let Some(change) = read(value.as_deref()) else {
+            return Err(refused(Code::ProtocolError, "this is no password change"));
+        };
+        let whose = self.whose(change.identity.as_deref())?;
+        let target = match (&whose, &self.who) {
+            (None, _) => Target::Own,
+            (Some(account), Who::Person(own, _)) if account.id == *own => Target::Own,
+            _ => Target::Other,
+        };
+        if !session::rules::may_write(role, target, PASSWORD) {
+            return Err(refused(Code::InsufficientAccessRights, "this is another's password"));
+        }
+        if let Some(old) = &change.old {
+            self.must_know(whose.as_ref(), old).await?;
+        }
+        let made = if change.new.is_none() { generated() } else { None };
+        let new = made.as_deref().map(str::as_bytes).or(change.new.as_deref()).unwrap_or_default();
+        let text = clear(new, OWN_MIN)?.to_owned();
+        let record = self.conn.ctx().auth.hash(&text).await.map_err(|why| self.busy(&why))?;
+        self.store_password(whose, record).await?;
+        let value = made.map(|made| {
+            let made = ber::leaf(TagClass::Context, 0, made);
+            ber::encode(ber::sequence(vec![made]))
+        });
+        let response =
+            ldap3_proto::proto::LdapExtendedResponse { res: reply::success(), name: None, value };
+        self.say(id, LdapOp::ExtendedResponse(response), Vec::new());
+        Ok(())
+    }
+
+    /// Whose password it is; `None` for the owner of the box.
+    fn whose(&self, identity: Option<&[u8]>) -> Result<Option<Account>, Fail> {
+        let unknown = || refused(Code::NoSuchObject, "nobody of that name");
+        let Some(identity) = identity else {
+            return match &self.who {
+                Who::Person(id, _) => {
+                    let account = self.conn.ctx().store.account(*id);
+                    let account = account.map_err(|err| reply::of_store(self.conn.session(), &err));
+                    account?.map(Some).ok_or_else(unknown)
+                }
+                _ => Ok(None),
+            };
+        };
+        let text = std::str::from_utf8(identity).map_err(|_| unknown())?.trim();
+        let text = text.strip_prefix("dn:").or_else(|| text.strip_prefix("u:")).unwrap_or(text);
+        if self.admin_dn(text)?.is_some() {
+            return match self.role()? {
+                Role::Admin => Ok(None),
+                _ => Err(refused(Code::InsufficientAccessRights, "this is another's password")),
+            };
+        }
+        let account = if text.contains('=') {
+            self.account_of(&dn(text)?)?
+        } else {
+            let address = base::Address::parse(text).map_err(|_| unknown())?;
+            let account = self.conn.ctx().store.account_by_address(&address);
+            account.map_err(|err| reply::of_store(self.conn.session(), &err))?
+        };
+        account.map(Some).ok_or_else(unknown)
+    }
+
+    async fn must_know(&self, whose: Option<&Account>, old: &[u8]) -> Result<(), Fail> {
+        let (auth, peer) = (self.conn.ctx().auth.clone(), self.conn.peer());
+        let settings = self.conn.ctx().store.settings();
+        let (name, hash) = match whose {
+            Some(account) => (account.address.key(), account.password_hash.as_deref()),
+            None => (crate::bind::ADMIN.to_owned(), settings.admin_password_hash.as_deref()),
+        };
+        match auth.check(&name, hash, old, peer).await {
+            Ok(()) => Ok(()),
+            Err(LoginError::Throttled) => {
+                Err(refused(Code::Busy, "too many wrong tries, wait some minutes"))
+            }
+            Err(LoginError::Wrong) => {
+                Err(refused(Code::UnwillingToPerform, "the old password is wrong"))
+            }
+            Err(why) => Err(self.busy(&why)),
+        }
+    }
+
+    async fn store_password(&mut self, whose: Option<Account>, record: String) -> Result<(), Fail> {
+        let store = self.conn.ctx().store.clone();
+        let done = match &whose {
+            Some(account) => {
+                let change = AccountChange { password_hash: Some(record), ..Default::default() };
+                store.update_account(account.id, change).await
+            }
+            None => {
+                let change = move |settings: &mut store::Settings| {
+                    settings.admin_password_hash = Some(record);
+                };
+                store.update_settings(Box::new(change)).await.map(|_| ())
+            }
+        };
+        done.map_err(|err| reply::of_store(self.conn.session(), &err))?;
+        self.log_out(whose.map(|account| account.id))
+    }
+
+    /// Ends the other connections of an account whose password or state is another now.
+    pub(crate) fn log_out(&mut self, account: Option<base::AccountId>) -> Result<(), Fail> {
+        let account = account.unwrap_or(crate::bind::ADMIN_ACCOUNT);
+        self.conn.ctx().admission.close_account(account);
+        let own = match &self.who {
+            Who::Person(id, _) => Some(*id),
+            Who::Admin(_) => Some(crate::bind::ADMIN_ACCOUNT),
+            Who::Anonymous => None,
+        };
+        // This one goes on: who it is was just shown.
+        if own == Some(account) && self.conn.set_login(account).is_err() {
+            return Err(Fail::End);
+        }
+        Ok(())
+    }
+}

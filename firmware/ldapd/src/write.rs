@@ -1,0 +1,228 @@
+//! Add, modify, delete and modify DN. RFC 4511 §4.6 to §4.9; pre-read and post-read, RFC 4527; assertion,
+//! RFC 4528.
+//!
+//! What an entry must be is decided by `directory` and the store's acts, who may write it by
+//! `session::rules`. The answer is sent after the act returned.
+
+use directory::{Attributes, Code, Dn, Filter, Modification, Rdn, schema};
+use ldap3_proto::control::LdapControl;
+use ldap3_proto::proto::{
+    LdapAddRequest, LdapModify, LdapModifyDNRequest, LdapModifyRequest, LdapModifyType,
+};
+use session::rules::{self, Operation, Role, Target};
+use store::Entry;
+
+use crate::ber;
+use crate::controls::{self, Controls};
+use crate::guard::guarded;
+use crate::message::Control;
+use crate::reply::{self, Fail, Kind, refused};
+use crate::select::Selection;
+use crate::session::{Session, dn};
+use crate::view::{self, Shown};
+
+/// The attributes of a request, by their keys. RFC 4511 §4.7.
+fn attributes_of(request: LdapAddRequest) -> Result<Attributes, Fail> {
+    let mut attributes = Attributes::new();
+    for attribute in request.attributes {
+        let Some(key) = schema::key(&attribute.atype) else {
+            let text = format!("{}: attribute type undefined", attribute.atype);
+            return Err(refused(Code::UndefinedAttributeType, text));
+        };
+        if attribute.vals.is_empty() {
+            let text = format!("{}: no values", attribute.atype);
+            return Err(refused(Code::ProtocolError, text));
+        }
+        // The same attribute by two names is one attribute.
+        attributes.entry(key).or_default().extend(attribute.vals);
+    }
+    Ok(attributes)
+}
+
+fn change_of(change: LdapModify) -> Modification {
+    let (name, values) = (change.modification.atype, change.modification.vals);
+    match change.operation {
+        LdapModifyType::Add => Modification::Add { name, values },
+        LdapModifyType::Delete => Modification::Delete { name, values },
+        LdapModifyType::Replace => Modification::Replace { name, values },
+        LdapModifyType::Increment => Modification::Increment { name, values },
+    }
+}
+
+impl Session {
+    /// Refuses who may not do this with others' entries.
+    fn must_be_allowed(&self, operation: Operation, target: Target) -> Result<Role, Fail> {
+        let role = self.role()?;
+        if rules::may(role, operation, target) {
+            return Ok(role);
+        }
+        let text = if role == Role::Anonymous { "bind first" } else { "this is the admin's to do" };
+        Err(refused(Code::InsufficientAccessRights, text))
+    }
+
+    /// What an act of the store says.
+    fn outcome<T>(&self, done: Result<T, store::StoreError>) -> Result<T, Fail> {
+        done.map_err(|err| reply::of_store(self.conn.session(), &err))
+    }
+
+    pub(crate) async fn add(
+        &mut self,
+        id: i32,
+        request: LdapAddRequest,
+        controls: Vec<Control>,
+    ) -> Result<(), Fail> {
+        let role = self.must_be_allowed(Operation::Add, Target::Other)?;
+        let controls = Controls::read(controls, Kind::Add)?;
+        let name = dn(&request.dn)?;
+        refuse_own(&name)?;
+        let mut attributes = attributes_of(request)?;
+        self.hash_in(&mut attributes).await?;
+        let by = self.who.dn().to_owned();
+        let store = self.conn.ctx().store.clone();
+        let added = self.outcome(store.add_entry(name, attributes, by).await)?;
+        let answers = self.read_answers(None, Some(added), &controls, role)?;
+        self.say(id, Kind::Add.says(reply::success()), answers);
+        Ok(())
+    }
+
+    pub(crate) async fn modify(
+        &mut self,
+        id: i32,
+        request: LdapModifyRequest,
+        controls: Vec<Control>,
+    ) -> Result<(), Fail> {
+        let name = dn(&request.dn)?;
+        let role = self.role()?;
+        let controls = Controls::read(controls, Kind::Modify)?;
+        if role == Role::Anonymous {
+            return Err(refused(Code::InsufficientAccessRights, "bind first"));
+        }
+        refuse_own(&name)?;
+        let entry = self.entry_of(&name)?.entry;
+        let target = self.target(entry.account);
+        self.must_be_allowed(Operation::Modify, target)?;
+        let mut changes: Vec<Modification> = request.changes.into_iter().map(change_of).collect();
+        if let Some(refused_one) =
+            changes.iter().find(|change| !rules::may_write(role, target, change.name()))
+        {
+            let text = format!("{}: not yours to change", refused_one.name());
+            return Err(refused(Code::InsufficientAccessRights, text));
+        }
+        let store = self.conn.ctx().store.clone();
+        let account = match entry.account {
+            Some(account) => self.outcome(store.account(account))?,
+            None => None,
+        };
+        let has_password = self.hash_changes(&mut changes, account.as_ref(), role).await?;
+        let assertion = assertion(&controls, role);
+        let by = self.who.dn().to_owned();
+        let done = store.modify_entry(name, changes, assertion, by).await;
+        let (before, after) = self.outcome(done)?;
+        let answers =
+            self.read_answers(Some(before.clone()), Some(after.clone()), &controls, role)?;
+        self.say(id, Kind::Modify.says(reply::success()), answers);
+        let status = |entry: &Entry| entry.attributes.get("postroomstatus").cloned();
+        if let Some(account) = before.account
+            && (has_password || status(&before) != status(&after) || after.account.is_none())
+        {
+            self.conn.flush().await?;
+            self.log_out(Some(account))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn delete(
+        &mut self,
+        id: i32,
+        name: &str,
+        controls: Vec<Control>,
+    ) -> Result<(), Fail> {
+        let role = self.must_be_allowed(Operation::Delete, Target::Other)?;
+        let controls = Controls::read(controls, Kind::Delete)?;
+        let name = dn(name)?;
+        refuse_own(&name)?;
+        let assertion = assertion(&controls, role);
+        // What the server computes of it is gone with it.
+        let shown = self.entry_of(&name)?;
+        let store = self.conn.ctx().store.clone();
+        let before = self.outcome(store.delete_entry(name, assertion).await)?;
+        let account = before.account;
+        let shown = Shown { entry: before, operational: shown.operational };
+        let answers = match &controls.pre_read {
+            Some(names) => vec![self.read_answer(controls::PRE_READ, names, &shown, role)],
+            None => Vec::new(),
+        };
+        self.say(id, Kind::Delete.says(reply::success()), answers);
+        if let Some(account) = account {
+            self.conn.flush().await?;
+            self.conn.ctx().admission.close_account(account);
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn rename(
+        &mut self,
+        id: i32,
+        request: LdapModifyDNRequest,
+        controls: Vec<Control>,
+    ) -> Result<(), Fail> {
+        let role = self.must_be_allowed(Operation::Rename, Target::Other)?;
+        let controls = Controls::read(controls, Kind::ModifyDn)?;
+        let name = dn(&request.dn)?;
+        refuse_own(&name)?;
+        let rdn = Rdn::parse(&request.newrdn)?;
+        let superior = request.new_superior.as_deref().map(dn).transpose()?;
+        let assertion = assertion(&controls, role);
+        let by = self.who.dn().to_owned();
+        let store = self.conn.ctx().store.clone();
+        let done = store.rename_entry(name, rdn, request.deleteoldrdn, superior, assertion, by);
+        let (before, after) = self.outcome(done.await)?;
+        let answers = self.read_answers(Some(before), Some(after), &controls, role)?;
+        self.say(id, Kind::ModifyDn.says(reply::success()), answers);
+        Ok(())
+    }
+
+    /// The entries that the read controls ask for.
+    fn read_answers(
+        &self,
+        before: Option<Entry>,
+        after: Option<Entry>,
+        controls: &Controls,
+        role: Role,
+    ) -> Result<Vec<LdapControl>, Fail> {
+        let mut answers = Vec::new();
+        let asked = [
+            (controls::PRE_READ, &controls.pre_read, before),
+            (controls::POST_READ, &controls.post_read, after),
+        ];
+        for (oid, names, entry) in asked {
+            let (Some(names), Some(entry)) = (names, entry) else { continue };
+            let view = self.outcome(self.conn.ctx().store.directory())?;
+            let shown = self.outcome(view::of_entry(&view, entry))?;
+            answers.push(self.read_answer(oid, names, &shown, role));
+        }
+        Ok(answers)
+    }
+
+    /// RFC 4527 §3: the value is a SearchResultEntry.
+    fn read_answer(&self, oid: &str, names: &[String], shown: &Shown, role: Role) -> LdapControl {
+        let selection = Selection::of(names, false);
+        let entry = self.shown_to(shown, role, &selection);
+        let op = ldap3_proto::proto::LdapOp::SearchResultEntry(entry);
+        let tag: ldap3_lber::structures::Tag = op.into();
+        use ldap3_lber::structures::ASNTag as _;
+        reply::control(oid, ber::encode(tag.into_structure()))
+    }
+}
+
+/// The root and the schema are the server's own.
+fn refuse_own(name: &Dn) -> Result<(), Fail> {
+    if name.is_root() || crate::root::is_subschema(name) {
+        return Err(refused(Code::UnwillingToPerform, "the server's own entries stay as they are"));
+    }
+    Ok(())
+}
+
+fn assertion(controls: &Controls, role: Role) -> Option<Filter> {
+    controls.assertion.clone().map(|filter| guarded(filter, role))
+}
