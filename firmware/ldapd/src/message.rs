@@ -157,7 +157,8 @@ fn request(tag: StructureTag) -> Option<Request> {
         (10, PL::P(name)) => String::from_utf8(name).ok().map(Request::Delete),
         (16, PL::P(number)) => i32::try_from(ber::number(&number)?).ok().map(Request::Abandon),
         (2, _) => Some(Request::Unbind),
-        (id, payload) => {
+        // The library writes to standard output what it does not know: it gets nothing else.
+        (id @ (6 | 8 | 12 | 14 | 23), payload @ PL::C(_)) => {
             let tag = StructureTag { class: TagClass::Application, id, payload };
             match LdapOp::try_from(tag).ok()? {
                 LdapOp::ModifyRequest(request) => Some(Request::Modify(request)),
@@ -168,6 +169,7 @@ fn request(tag: StructureTag) -> Option<Request> {
                 _ => None,
             }
         }
+        _ => None,
     }
 }
 
@@ -214,4 +216,34 @@ fn search(parts: Vec<StructureTag>) -> Option<Search> {
         return None;
     }
     Some(Search { base, scope, size_limit, time_limit, types_only, filter, attributes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(operation: &[u8]) -> Vec<u8> {
+        let len = u8::try_from(3 + operation.len()).unwrap();
+        [&[0x30, len, 2, 1, 9], operation].concat()
+    }
+
+    /// Each operation in the form of another: primitive for constructed and the other way round.
+    #[test]
+    fn operations_of_the_wrong_form_are_answered_or_end_the_connection() {
+        for id in 0..31u8 {
+            for form in [0x40, 0x60] {
+                let outcome = parse(&message(&[form | id, 0]));
+                match id {
+                    2 => assert!(matches!(outcome.unwrap().request, Request::Unbind)),
+                    10 if form == 0x40 => {
+                        assert!(matches!(outcome.unwrap().request, Request::Delete(_)));
+                    }
+                    0 | 3 | 6 | 8 | 10 | 12 | 14 | 16 | 23 => {
+                        assert_eq!(outcome.unwrap_err(), Bad::Operation(9, id.into()), "{id}");
+                    }
+                    _ => assert_eq!(outcome.unwrap_err(), Bad::Message, "{id}"),
+                }
+            }
+        }
+    }
 }
