@@ -14,12 +14,16 @@ const CLIENTS: &[Need] = &[
     Need { file: "/usr/bin/mbsync", package: "isync" },
     Need { file: "/usr/bin/curl", package: "curl" },
     Need { file: "/usr/bin/fetchmail", package: "fetchmail" },
-    Need { file: "/usr/bin/ldapsearch", package: "ldap-utils" },
-    Need { file: "/usr/share/doc/libsasl2-modules", package: "libsasl2-modules" },
     Need { file: "/usr/bin/openssl", package: "openssl" },
     Need { file: "/usr/bin/thunderbird", package: "thunderbird" },
     Need { file: "/usr/bin/python3", package: "python3" },
     Need { file: "/usr/share/doc/python3-venv", package: "python3-venv" },
+];
+
+/// The tools that look at the directory.
+pub(crate) const LDAP: &[Need] = &[
+    Need { file: "/usr/bin/ldapsearch", package: "ldap-utils" },
+    Need { file: "/usr/share/doc/libsasl2-modules", package: "libsasl2-modules" },
 ];
 
 /// Installs the clients; answers the Python interpreter that has Marionette's driver.

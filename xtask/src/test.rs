@@ -49,6 +49,7 @@ fn shipped(place: &Place, suite: &mut Suite, wants_image: bool) {
         return;
     }
     suite.counted("served", || {
+        host::ensure(&[interop::LDAP])?;
         let mut command = command(place, &daemon);
         let skipped = AREAS.iter().map(|(_, area)| *area).chain([BENCH]);
         command.args(skipped.flat_map(|area| ["--skip", area]));
