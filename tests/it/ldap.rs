@@ -155,6 +155,25 @@ fn an_entry_is_an_account_and_ends_with_it() -> Result<()> {
     office.admin("ldapmodify", &[], &status("active")).must_be(0);
     office.daemon.imap("carl")?;
 
+    // Moved out of the people, alone or with what it stands below, an account ends; moved back it is there
+    // again.
+    let unit =
+        "dn: ou=sales,ou=people,dc=office,dc=test\nobjectClass: organizationalUnit\nou: sales\n";
+    office.admin("ldapadd", &[], unit).must_be(0);
+    let (people, contacts) = (PEOPLE, "ou=contacts,dc=office,dc=test");
+    let sales = |above: &str| format!("ou=sales,{above}");
+    let rename = |from: &str, name: &str, to: &str| {
+        office.admin("ldapmodrdn", &["-s", to, from, name], "").must_be(0);
+    };
+    rename(&format!("uid=carl,{people}"), "uid=carl", &sales(people));
+    let mut carl = office.daemon.imap("carl")?;
+    rename(&sales(people), "ou=sales", contacts);
+    ensure!(carl.imap("NOOP").is_err(), "the session goes on");
+    ensure!(office.daemon.imap("carl").is_err());
+    rename(&format!("uid=carl,{}", sales(contacts)), "uid=carl", people);
+    let mut carl = office.daemon.imap("carl")?;
+    ensure!(carl.imap("SELECT INBOX")?.iter().any(|line| line == "* 1 EXISTS"));
+
     office.admin("ldapdelete", &[&format!("uid=carl,{PEOPLE}")], "").must_be(0);
     ensure!(office.daemon.imap("carl").is_err());
     ensure!(office.rcpt("carl@office.test")?.starts_with("550"));

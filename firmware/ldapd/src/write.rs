@@ -4,13 +4,14 @@
 //! What an entry must be is decided by `directory` and the store's acts, who may write it by
 //! `session::rules`. The answer is sent after the act returned.
 
+use base::AccountId;
 use directory::{Attributes, Code, Dn, Filter, Modification, Rdn, schema};
 use ldap3_proto::control::LdapControl;
 use ldap3_proto::proto::{
     LdapAddRequest, LdapModify, LdapModifyDNRequest, LdapModifyRequest, LdapModifyType,
 };
 use session::rules::{self, Operation, Role, Target};
-use store::Entry;
+use store::{DirectorySearch, Entry, Scope};
 
 use crate::ber;
 use crate::controls::{self, Controls};
@@ -175,11 +176,38 @@ impl Session {
         let assertion = assertion(&controls, role);
         let by = self.who.dn().to_owned();
         let store = self.conn.ctx().store.clone();
+        // Somewhere else they may be accounts no more.
+        let moved = if superior.is_some() { self.accounts_below(&name)? } else { Vec::new() };
         let done = store.rename_entry(name, rdn, request.deleteoldrdn, superior, assertion, by);
         let (before, after) = self.outcome(done.await)?;
         let answers = self.read_answers(Some(before), Some(after), &controls, role)?;
         self.say(id, Kind::ModifyDn.says(reply::success()), answers);
+        for account in moved {
+            if self.outcome(store.account(account))?.is_none() {
+                self.conn.flush().await?;
+                self.conn.ctx().admission.close_account(account);
+            }
+        }
         Ok(())
+    }
+
+    /// The accounts of an entry and of all below it.
+    fn accounts_below(&self, name: &Dn) -> Result<Vec<AccountId>, Fail> {
+        let view = self.outcome(self.conn.ctx().store.directory())?;
+        let found = view.search(&DirectorySearch {
+            base: name,
+            scope: Scope::Subtree,
+            filter: &Filter::Present("objectClass".to_owned()),
+            size_limit: None,
+            shows: &|entry| entry.account.is_some(),
+            hides: &|_, _| false,
+            goes_on: &|| true,
+        });
+        let mut accounts = Vec::new();
+        for id in self.outcome(found)?.ids {
+            accounts.extend(self.outcome(view.entry(id))?.and_then(|entry| entry.account));
+        }
+        Ok(accounts)
     }
 
     /// The entries that the read controls ask for.
