@@ -14,6 +14,7 @@ use session::rules::{self, Operation, Role, Target};
 use store::EntryId;
 
 use crate::controls::{self, Controls, SortKey};
+use crate::guard::guarded;
 use crate::list::{self, Page};
 use crate::message::{Control, Search};
 use crate::reply::{self, Fail, Kind, refused};
@@ -68,16 +69,24 @@ impl Session {
         let selection = Selection::of(&search.attributes, search.types_only);
         if base.is_root() && search.scope == LdapSearchScope::Base {
             let entry = root::dse(&self.conn, &view::contexts(&self.conn)?);
+            must_hold(&controls, role, &base, &entry)?;
             return self.show_own(id, "", &base, &entry, &filter, &selection);
         }
         if root::is_subschema(&base) {
             let is_in = matches!(search.scope, LdapSearchScope::Base | LdapSearchScope::Subtree);
             let filter = if is_in { filter } else { Filter::Or(Vec::new()) };
             let entry = root::subschema();
+            must_hold(&controls, role, &base, &entry)?;
             return self.show_own(id, root::SUBSCHEMA, &base, &entry, &filter, &selection);
         }
         if !rules::may(role, Operation::Read, Target::Other) {
             return Err(refused(Code::InsufficientAccessRights, "bind first"));
+        }
+        if controls.assertion.is_some() {
+            let shown = self.entry_of(&base)?;
+            let mut entry = shown.entry.attributes;
+            entry.extend(shown.operational);
+            must_hold(&controls, role, &base, &entry)?;
         }
         let stop = self.begin(id);
         let quest = Quest {
@@ -270,6 +279,15 @@ impl Session {
     pub(crate) fn target(&self, account: Option<base::AccountId>) -> Target {
         let own = self.own_account();
         if own.is_some() && own == account { Target::Own } else { Target::Other }
+    }
+}
+
+/// RFC 4528 §3: what is asserted of a search is asserted of its base.
+fn must_hold(controls: &Controls, role: Role, dn: &Dn, entry: &Attributes) -> Result<(), Fail> {
+    let Some(assertion) = controls.assertion.clone() else { return Ok(()) };
+    match guarded(assertion, role).matches(&(dn, entry)) {
+        Some(true) => Ok(()),
+        _ => Err(refused(Code::AssertionFailed, "")),
     }
 }
 
