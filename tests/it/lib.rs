@@ -23,4 +23,6 @@ mod restart;
 #[cfg(test)]
 mod rights;
 #[cfg(test)]
+mod slapd;
+#[cfg(test)]
 mod transcripts;

@@ -8,7 +8,7 @@ use crate::apt::Apt;
 use crate::host::{self, Need};
 use crate::place::Place;
 use crate::suite::tests_command;
-use crate::{daemon, say};
+use crate::{daemon, interop, say};
 use anyhow::{Result, bail};
 use std::path::PathBuf;
 
@@ -57,6 +57,12 @@ const CYRUS: &[&str] = &[
 /// Postfix, unpacked as well: its package would start one on port 25.
 const POSTFIX: &[&str] = &["postfix", "libnsl2", "libdb5.3"];
 
+/// slapd, unpacked too: its package would start one on port 389.
+pub(crate) const SLAPD: &[&str] =
+    &["slapd", "libldap-2.5-0", "libltdl7", "libsasl2-2", "libwrap0", "libnsl2", "libtirpc3"];
+/// Where the tests look for it.
+pub(crate) const SLAPD_AT: &str = "POSTROOM_SLAPD";
+
 pub(crate) fn bench(place: &Place, options: &Options) -> Result<()> {
     let names = names(place)?;
     let Some(name) = &options.name else {
@@ -70,7 +76,8 @@ pub(crate) fn bench(place: &Place, options: &Options) -> Result<()> {
     if !names.iter().any(|known| known == name) {
         bail!("there is no bench {name:?}; `cargo xtask bench` lists them");
     }
-    host::ensure(&[DOVECOT])?;
+    let tools = if name == "ldap" { interop::LDAP } else { DOVECOT };
+    host::ensure(&[tools])?;
     let daemon = match std::env::var_os("POSTROOM_BIN") {
         Some(given) => PathBuf::from(given),
         None => daemon::daemon_binary(place)?,
@@ -79,6 +86,7 @@ pub(crate) fn bench(place: &Place, options: &Options) -> Result<()> {
     let peer = match name.as_str() {
         "imap" => Some(("POSTROOM_BENCH_CYRUS", CYRUS)),
         "delivery" => Some(("POSTROOM_BENCH_POSTFIX", POSTFIX)),
+        "ldap" => Some((SLAPD_AT, SLAPD)),
         _ => None,
     };
     let peer = peer.and_then(|(variable, names)| Some((variable, unpacked(place, names)?)));
@@ -113,7 +121,7 @@ impl Options {
 }
 
 /// Where a peer's packages are unpacked; without it the bench goes on, and says so.
-fn unpacked(place: &Place, names: &[&str]) -> Option<String> {
+pub(crate) fn unpacked(place: &Place, names: &[&str]) -> Option<String> {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let fetched = place.lock_cache().and_then(|_lock| Apt::open(place)?.fetch(&names));
     match fetched {

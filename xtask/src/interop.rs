@@ -1,9 +1,10 @@
 //! The real clients that the tests drive: installed, and the Python that drives Thunderbird.
 
+use crate::bench;
 use crate::host::{self, Need};
 use crate::place::Place;
 use crate::say;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -43,6 +44,15 @@ pub(crate) fn prepare(place: &Place) -> Result<PathBuf> {
             .arg(&requirements))?;
     }
     Ok(python)
+}
+
+/// Installs ldap-utils and unpacks slapd; answers the folders that it was unpacked into.
+///
+/// # Errors
+/// When a package cannot be had.
+pub(crate) fn slapd(place: &Place) -> Result<String> {
+    host::ensure(&[LDAP])?;
+    bench::unpacked(place, bench::SLAPD).context("without slapd there is nothing to compare with")
 }
 
 fn has_driver(python: &Path) -> bool {

@@ -5,20 +5,20 @@
 
 use crate::place::Place;
 use crate::suite::{Suite, count_tests, tests_command};
-use crate::{browser, check, daemon, fuzz, host, image, interop};
+use crate::{bench, browser, check, daemon, fuzz, host, image, interop};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 
 /// The areas of the test binary that need more than the daemon; each is a step of its own.
-const AREAS: [(&str, &str); 3] =
-    [("boot", "boot::"), ("browser", "browser::"), ("interop", "interop::")];
+const AREAS: [(&str, &str); 4] =
+    [("boot", "boot::"), ("browser", "browser::"), ("interop", "interop::"), ("slapd", "slapd::")];
 /// Measurements are no tests: `cargo xtask bench`.
 const BENCH: &str = "bench::";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Only this step (and what it needs): one of `check`'s, or fuzz, daemon, served, image, boot,
-    /// browser, interop
+    /// browser, interop, slapd
     #[arg(long, value_name = "STEP")]
     only: Option<String>,
 }
@@ -28,7 +28,7 @@ pub(crate) fn test(place: &Place, options: &Options) -> Result<()> {
     check::steps(place, &mut suite);
     suite.counted("fuzz", || fuzz::smoke(place));
     let wants_image = suite.wants("image") || suite.wants("boot");
-    let names = ["daemon", "served", "browser", "interop"];
+    let names = ["daemon", "served", "browser", "interop", "slapd"];
     if wants_image || names.iter().any(|name| suite.wants(name)) {
         shipped(place, &mut suite, wants_image);
     }
@@ -43,7 +43,7 @@ fn shipped(place: &Place, suite: &mut Suite, wants_image: bool) {
         Ok(())
     });
     if !has_daemon {
-        for name in ["served", "image", "boot", "browser", "interop"] {
+        for name in ["served", "image", "boot", "browser", "interop", "slapd"] {
             suite.skip(name, "the daemon");
         }
         return;
@@ -73,6 +73,10 @@ fn shipped(place: &Place, suite: &mut Suite, wants_image: bool) {
             }
             if name == "interop" {
                 command.env("POSTROOM_PYTHON", interop::prepare(place)?);
+            }
+            if name == "slapd" {
+                let roots = interop::slapd(place)?;
+                command.env(bench::SLAPD_AT, roots);
             }
             count_tests(command)
         });

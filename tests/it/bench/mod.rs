@@ -14,6 +14,8 @@ mod figures;
 mod idle_connections;
 #[path = "imap.rs"]
 mod imap_work;
+#[path = "ldap.rs"]
+mod ldap_work;
 #[path = "limit.rs"]
 mod limited_memory;
 mod postfix;
@@ -48,6 +50,12 @@ fn idle() {
 fn imap() {
     raise_file_limit();
     imap_work::run().unwrap();
+}
+
+#[test]
+#[ignore = "a bench: cargo xtask bench ldap"]
+fn ldap() {
+    ldap_work::run().unwrap();
 }
 
 #[test]
