@@ -96,6 +96,13 @@ impl Clock for Gate {
 pub(crate) type Answered = Result<String, StoreError>;
 type Pending<'a> = Pin<Box<dyn Future<Output = Answered> + Send + 'a>>;
 
+/// A call to be polled from here, outside tokio's cooperative budget: a future that the runtime makes wait
+/// for its turn has not sent its act yet, and then the acts of a group are no group, or the wait for the
+/// writer never ends, as the budget comes back only when this task itself waits.
+fn pending<'a>(call: impl Future<Output = Answered> + Send + 'a) -> Pending<'a> {
+    Box::pin(tokio::task::unconstrained(call))
+}
+
 fn poll(call: &mut Pending<'_>) -> Option<Answered> {
     match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => Some(answer),
@@ -115,7 +122,7 @@ pub(crate) async fn perform(
     let mut plug: Option<Pending<'_>> = None;
     if as_group {
         gate.shut();
-        let mut act: Pending<'_> = Box::pin(async {
+        let mut act = pending(async {
             store.queue_hold(QueueId(u64::MAX), true).await.map(|found| found.to_string())
         });
         // A store that has failed answers without a look at the clock.
@@ -129,7 +136,7 @@ pub(crate) async fn perform(
     }
     let mut calls: Vec<(Pending<'_>, Option<Answered>)> = Vec::new();
     for act in acts {
-        let mut call: Pending<'_> = Box::pin(call(store, contents, act));
+        let mut call = pending(call(store, contents, act));
         let answer = if as_group { poll(&mut call) } else { None };
         calls.push((call, answer));
     }
@@ -404,4 +411,32 @@ async fn call_spool(store: &Store, contents: &Contents, act: &Act) -> Answered {
         Act::DeleteEntry { id } => Ok(store.queue_delete(QueueId(*id)).await?.to_string()),
         _ => Err(StoreError::Misuse("not an act on the spool")),
     }
+}
+
+#[test]
+fn a_group_forms_when_tokios_budget_is_used_up() {
+    use std::sync::{Arc, mpsc};
+
+    use crate::life::{Checkpoints, open};
+
+    let (done, is_done) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let disk =
+            crate::disk::SimDisk::new(std::path::Path::new("/data"), crate::random::Random::new(0));
+        let gate = Arc::new(Gate::new(0));
+        let store = open(&disk, &gate, Checkpoints::AtTheEnd).unwrap();
+        let acts = [Act::CreateDomain, Act::Hold { id: 1, on: true }];
+        let answers = runtime.block_on(async {
+            loop {
+                let mut turn = Box::pin(tokio::task::consume_budget());
+                if turn.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                    break;
+                }
+            }
+            perform(&store, &gate, Contents::shared(), &acts, true).await
+        });
+        done.send(answers.iter().all(Result::is_ok)).unwrap();
+    });
+    assert_eq!(is_done.recv_timeout(Duration::from_secs(60)), Ok(true), "it hangs");
 }

@@ -361,6 +361,6 @@ impl Lives<'_> {
 
 /// Whether the store says that it takes no more acts.
 pub(crate) fn has_failed(store: &Store) -> bool {
-    let mut failed = Box::pin(store.failed());
+    let mut failed = Box::pin(tokio::task::unconstrained(store.failed()));
     failed.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }

@@ -24,9 +24,7 @@ fn number(name: &str) -> Option<u64> {
 /// Runs one seed; an error says what was lost or wrong.
 fn one(seed: u64, contents: &Contents, lie: Option<Lie>) -> Result<Tally, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    // Outside tokio's cooperative budget: a future that the runtime makes wait for its turn has not sent
-    // its act yet, and then the acts of a group are no group, or the wait for the writer never ends.
-    let lives = tokio::task::unconstrained(Box::pin(life::run(seed, contents, lie)));
+    let lives = Box::pin(life::run(seed, contents, lie));
     let work = || runtime.block_on(async { tokio::time::timeout(PATIENCE, lives).await });
     let outcome = match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(outcome)) => outcome,
