@@ -271,7 +271,7 @@ impl Session {
     }
 
     async fn store_password(&mut self, whose: Option<Account>, record: String) -> Result<(), Fail> {
-        let store = self.conn.ctx().store.clone();
+        let store = self.store();
         let done = match &whose {
             Some(account) => {
                 let change = AccountChange { password_hash: Some(record), ..Default::default() };

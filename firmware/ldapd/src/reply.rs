@@ -130,6 +130,7 @@ pub(crate) fn notice(code: Code, text: &str) -> Vec<u8> {
 pub(crate) fn of_store(session: &str, err: &StoreError) -> Fail {
     let (code, text) = match err {
         StoreError::Refused(refusal) => return Fail::Refused(refusal.clone()),
+        StoreError::Vetoed(text) => return refused(Code::UnwillingToPerform, text.clone()),
         StoreError::DiskFull => (Code::Unavailable, "the disk is full"),
         err if err.kind() == base::Kind::Temporary => {
             (Code::Unavailable, "this cannot be done now, try again later")

@@ -11,7 +11,7 @@ use ldap3_proto::proto::{
     LdapAddRequest, LdapModify, LdapModifyDNRequest, LdapModifyRequest, LdapModifyType,
 };
 use session::rules::{self, Operation, Role, Target};
-use store::{DirectorySearch, Entry, Scope};
+use store::{DirectorySearch, Entry, Origin, Scope, Store, Via};
 
 use crate::ber;
 use crate::controls::{self, Controls};
@@ -19,7 +19,7 @@ use crate::guard::guarded;
 use crate::message::Control;
 use crate::reply::{self, Fail, Kind, refused};
 use crate::select::Selection;
-use crate::session::{Session, dn};
+use crate::session::{Session, Who, dn};
 use crate::view::{self, Shown};
 
 /// The attributes of a request, by their keys. RFC 4511 §4.7.
@@ -61,6 +61,20 @@ impl Session {
         Err(refused(Code::InsufficientAccessRights, text))
     }
 
+    /// The store for acts in the name of who is bound.
+    pub(crate) fn store(&self) -> Store {
+        let who = match &self.who {
+            Who::Anonymous => String::new(),
+            Who::Admin(_) => crate::bind::ADMIN.to_owned(),
+            Who::Person(id, dn) => {
+                let account = self.conn.ctx().store.account(*id).ok().flatten();
+                account.map_or_else(|| dn.clone(), |account| account.address.to_string())
+            }
+        };
+        let origin = Origin::new(who, Via::Ldap, Some(self.conn.peer()));
+        self.conn.ctx().store.by(origin)
+    }
+
     /// What an act of the store says.
     fn outcome<T>(&self, done: Result<T, store::StoreError>) -> Result<T, Fail> {
         done.map_err(|err| reply::of_store(self.conn.session(), &err))
@@ -79,7 +93,7 @@ impl Session {
         let mut attributes = attributes_of(request)?;
         self.hash_in(&mut attributes).await?;
         let by = self.who.dn().to_owned();
-        let store = self.conn.ctx().store.clone();
+        let store = self.store();
         let added = self.outcome(store.add_entry(name, attributes, by).await)?;
         let answers = self.read_answers(None, Some(added), &controls, role)?;
         self.say(id, Kind::Add.says(reply::success()), answers);
@@ -109,7 +123,7 @@ impl Session {
             let text = format!("{}: not yours to change", refused_one.name());
             return Err(refused(Code::InsufficientAccessRights, text));
         }
-        let store = self.conn.ctx().store.clone();
+        let store = self.store();
         let account = match entry.account {
             Some(account) => self.outcome(store.account(account))?,
             None => None,
@@ -145,7 +159,7 @@ impl Session {
         let assertion = assertion(&controls, role);
         // What the server computes of it is gone with it.
         let shown = self.entry_of(&name)?;
-        let store = self.conn.ctx().store.clone();
+        let store = self.store();
         let before = self.outcome(store.delete_entry(name, assertion).await)?;
         let account = before.account;
         let shown = Shown { entry: before, operational: shown.operational };
@@ -175,7 +189,7 @@ impl Session {
         let superior = request.new_superior.as_deref().map(dn).transpose()?;
         let assertion = assertion(&controls, role);
         let by = self.who.dn().to_owned();
-        let store = self.conn.ctx().store.clone();
+        let store = self.store();
         // Somewhere else they may be accounts no more.
         let moved = if superior.is_some() { self.accounts_below(&name)? } else { Vec::new() };
         let done = store.rename_entry(name, rdn, request.deleteoldrdn, superior, assertion, by);

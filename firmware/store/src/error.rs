@@ -86,6 +86,9 @@ pub enum StoreError {
     /// An act of LDAP is refused.
     #[error("refused: {}", .0.text)]
     Refused(directory::Refusal),
+    /// The gate refused the act; the text is for whoever asked.
+    #[error("refused before the act: {0}")]
+    Vetoed(String),
     /// The caller broke the contract of the act.
     #[error("misuse: {0}")]
     Misuse(&'static str),

@@ -24,6 +24,7 @@
 //! - `acl`: rights, lists, the names of others' mailboxes (`store_acl` is its face); `annotation`: METADATA.
 //! - `directory_view`: the directory for reading.
 //! - `directory`: entries, DNs, the index of addresses, accounts, domains, aliases, resolution.
+//! - `origin`: in whose name an act is done.
 //! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: the trait under everything,
 //!   the real disk, folders, lock, space.
 //! - `reading`: many messages in a row. `search_index`: signatures of messages, a cache beside the index.
@@ -50,6 +51,7 @@ mod index;
 mod mail;
 mod mailbox;
 mod meta;
+mod origin;
 mod queue;
 mod reading;
 mod recovery;
@@ -92,6 +94,7 @@ pub use mail::{
     Flags, ImapTexts, LocalTarget, Mailbox, NewMessage, Row, SpecialUse, Stats, TargetMailbox,
 };
 pub use mailbox::keywords::KEYWORDS_MAX;
+pub use origin::{Origin, Via};
 pub use queue::is_due;
 pub use reading::Reading;
 pub use recovery::{

@@ -17,12 +17,13 @@ use crate::segment::{self, Log, Segments};
 use crate::shared_uids::SharedUids;
 use crate::watchers::Watchers;
 use crate::writer::{Act, Order, QUEUE_MAX, Tx, Unpersisted, Writer};
-use crate::{Options, Spill, Staging, Stats, StoreError, meta, settings, upgrade};
+use crate::{Options, Origin, Spill, Staging, Stats, StoreError, meta, settings, upgrade};
 
-/// The store. Cheap to clone; all clones are one store.
+/// The store. Cheap to clone; all clones are one store. What differs is in whose name they act.
 #[derive(Clone)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
+    pub(crate) origin: Option<Arc<Origin>>,
 }
 
 pub(crate) struct Inner {
@@ -235,7 +236,14 @@ impl Store {
                 database,
                 _lock: lock,
             }),
+            origin: None,
         })
+    }
+
+    /// The same store for acts in somebody's name. Without, acts are the box's own.
+    #[must_use]
+    pub fn by(&self, origin: Origin) -> Self {
+        Self { inner: Arc::clone(&self.inner), origin: Some(Arc::new(origin)) }
     }
 
     /// Waits for the writer to finish what is queued; later acts are `Closed`. The files are closed when
@@ -351,7 +359,7 @@ impl Store {
         F: FnMut(&mut Tx<'_, '_>) -> Result<V, StoreError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Act { apply, value: None, reply: Some(reply) };
+        let job = Act { apply, origin: self.origin.clone(), value: None, reply: Some(reply) };
         self.order(Order::Act(Box::new(job)), answer).await
     }
 
@@ -367,7 +375,7 @@ impl Store {
             Some(apply) => apply(tx),
             None => Err(StoreError::Misuse("an act ran twice")),
         };
-        let job = Act { apply, value: None, reply: Some(reply) };
+        let job = Act { apply, origin: self.origin.clone(), value: None, reply: Some(reply) };
         self.order(Order::Alone(Box::new(job)), answer).await
     }
 

@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::index::{self, Tables};
 use crate::segment::{Log, LogEnd};
 use crate::watchers::Watchers;
-use crate::{Settings, StoreError, meta, segment_row};
+use crate::{Origin, Settings, StoreError, meta, segment_row};
 
 /// Acts that wait for the writer; who comes later waits for a place.
 pub(crate) const QUEUE_MAX: usize = 1024;
@@ -57,6 +57,8 @@ pub(crate) enum Order {
 /// An act as a closure with the place of its answer.
 pub(crate) struct Act<V, F> {
     pub(crate) apply: F,
+    /// In whose name.
+    pub(crate) origin: Option<Arc<Origin>>,
     pub(crate) value: Option<V>,
     pub(crate) reply: Option<oneshot::Sender<Result<V, StoreError>>>,
 }
@@ -67,6 +69,7 @@ where
     F: FnMut(&mut Tx<'_, '_>) -> Result<V, StoreError> + Send,
 {
     fn run(&mut self, tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
+        tx.origin.clone_from(&self.origin);
         self.value = Some((self.apply)(tx)?);
         Ok(())
     }
@@ -279,6 +282,7 @@ impl Writer {
             log: &mut self.log,
             effects: Effects::new(Arc::clone(&self.settings)),
             now: self.clock.now(),
+            origin: None,
         };
         let mut at = 0;
         while let Some(job) = group.get_mut(at) {

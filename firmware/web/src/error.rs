@@ -133,6 +133,7 @@ impl From<StoreError> for ApiError {
             StoreError::InUse => Self::conflict("in-use"),
             StoreError::DiskFull => Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full"),
             StoreError::Closed => Self::busy(),
+            StoreError::Vetoed(text) => Self::conflict("refused-by-webhook").detail(text),
             err => {
                 let err: &dyn std::error::Error = &err;
                 tracing::error!(err, "an act of the store failed for the web");

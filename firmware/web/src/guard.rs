@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use store::{Account, AccountState};
+use store::{Account, AccountState, Origin, Store, Via};
 
 use crate::Web;
 use crate::error::ApiError;
@@ -44,6 +44,9 @@ pub(crate) struct Identity {
     pub(crate) who: Who,
     /// With [`Who::Account`].
     pub(crate) account: Option<Arc<Account>>,
+    /// The way in, and from where, for the audit log.
+    pub(crate) via: Via,
+    pub(crate) address: Option<IpAddr>,
 }
 
 impl Identity {
@@ -59,8 +62,20 @@ impl Identity {
     pub(crate) fn login(&self) -> String {
         match &self.account {
             Some(account) => account.address.to_string(),
+            None if self.who == Who::Setup => "setup".to_owned(),
             None => "admin".to_owned(),
         }
+    }
+
+    /// In whose name acts are done.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin::new(self.login(), self.via, self.address)
+    }
+
+    /// The store for acts in this name. Whatever changes something goes through it, so that the audit log
+    /// has who did it.
+    pub(crate) fn store(&self, web: &Web) -> Store {
+        web.store().by(self.origin())
     }
 }
 
@@ -89,6 +104,18 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
     }
 }
 
+/// Who goes through the wizard (on routes of [`Access::Setup`]).
+pub(crate) struct Wizard(pub(crate) Identity);
+
+impl<S: Sync> FromRequestParts<S> for Wizard {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let known = parts.extensions.get::<Identity>().filter(|i| i.who == Who::Setup);
+        known.cloned().map(Self).ok_or_else(setup_code_needed)
+    }
+}
+
 /// Who is signed in (on routes of [`Access::Person`] and [`Access::Admin`]).
 pub(crate) struct Person(pub(crate) Identity);
 
@@ -110,6 +137,10 @@ impl<S: Sync> FromRequestParts<S> for RequestHost {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         Ok(Self(host_of(authority(&parts.headers, &parts.uri)).to_owned()))
     }
+}
+
+fn setup_code_needed() -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "setup-code-needed")
 }
 
 fn sign_in_needed() -> ApiError {
@@ -175,12 +206,15 @@ fn admit(web: &Web, access: Access, request: &Request) -> Result<Option<Identity
     if matches!(access, Access::WhileSetup | Access::Setup) && setup_is_over() {
         return Err(ApiError::new(StatusCode::GONE, "setup-over"));
     }
-    let identity = identify(web, request.headers())?;
+    let mut identity = identify(web, request.headers())?;
+    if let Some(known) = &mut identity {
+        known.address = request.extensions().get::<Peer>().map(|peer| peer.0);
+    }
     let who = identity.as_ref();
     match access {
         Access::Public | Access::WhileSetup => {}
         Access::Setup if who.is_some_and(|known| known.who == Who::Setup) => {}
-        Access::Setup => return Err(ApiError::new(StatusCode::UNAUTHORIZED, "setup-code-needed")),
+        Access::Setup => return Err(setup_code_needed()),
         _ if !who.is_some_and(Identity::is_person) => return Err(sign_in_needed()),
         Access::Admin if !who.is_some_and(Identity::is_admin) => {
             return Err(ApiError::forbidden("forbidden"));
@@ -215,9 +249,14 @@ fn identify(web: &Web, headers: &HeaderMap) -> Result<Option<Identity>, ApiError
         return Ok(None);
     };
     let Some((key, who)) = web.sessions().find(token.trim()) else { return Ok(None) };
-    let Who::Account(id) = who else { return Ok(Some(Identity { key, who, account: None })) };
+    let via = if who == Who::Setup { Via::Setup } else { Via::Web };
+    let mut identity = Identity { key, who, account: None, via, address: None };
+    let Who::Account(id) = who else { return Ok(Some(identity)) };
     match web.store().account(id)?.filter(|account| account.state == AccountState::Active) {
-        Some(account) => Ok(Some(Identity { key, who, account: Some(Arc::new(account)) })),
+        Some(account) => {
+            identity.account = Some(Arc::new(account));
+            Ok(Some(identity))
+        }
         None => {
             web.sessions().close(&key);
             Ok(None)

@@ -7,6 +7,7 @@ use base::box_link::{BoxStatus, Network, Request};
 use crate::Web;
 use crate::box_link::LinkError;
 use crate::error::ApiError;
+use crate::guard::Identity;
 use crate::rules::Problem;
 
 /// Most name servers.
@@ -79,23 +80,23 @@ pub(crate) async fn ask(web: &Web, request: &Request) -> Result<(), ApiError> {
 
 /// Sets the network. It is stored first: PID 1 may change the address before it answers, and the answer
 /// must not be the last thing that knew of the change.
-pub(crate) async fn set(web: &Web, network: Network) -> Result<(), ApiError> {
+pub(crate) async fn set(web: &Web, by: &Identity, network: Network) -> Result<(), ApiError> {
     if web.link().is_none() {
         return Err(no_appliance());
     }
     check(&network).map_err(|(field, problem)| problem.at(field))?;
     let before = web.settings().network.clone();
-    store(web, network.clone()).await?;
+    store(web, by, network.clone()).await?;
     let asked = ask(web, &Request::SetNetwork { network }).await;
     if asked.is_err() {
-        store(web, before).await?;
+        store(web, by, before).await?;
     }
     asked
 }
 
-async fn store(web: &Web, network: Network) -> Result<(), ApiError> {
+async fn store(web: &Web, by: &Identity, network: Network) -> Result<(), ApiError> {
     let change = move |settings: &mut store::Settings| settings.network = network;
-    web.store().update_settings(Box::new(change)).await?;
+    by.store(web).update_settings(Box::new(change)).await?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use store::{Outbound, SmarthostTls};
 
 use crate::Web;
 use crate::error::ApiError;
+use crate::guard::Identity;
 use crate::rules::Problem;
 
 /// Longest user name or password of a smarthost, bytes.
@@ -166,10 +167,15 @@ impl OutboundChange {
 }
 
 /// Stores the settings.
-pub(crate) async fn set(web: &Web, change: OutboundChange) -> Result<OutboundView, ApiError> {
+pub(crate) async fn set(
+    web: &Web,
+    by: &Identity,
+    change: OutboundChange,
+) -> Result<OutboundView, ApiError> {
     let outbound = change.over(&web.settings().outbound)?;
     let view = OutboundView::from(&outbound);
-    web.store().update_settings(Box::new(move |settings| settings.outbound = outbound)).await?;
+    let change = move |settings: &mut store::Settings| settings.outbound = outbound;
+    by.store(web).update_settings(Box::new(change)).await?;
     tracing::info!(?view, "outbound settings changed");
     Ok(view)
 }

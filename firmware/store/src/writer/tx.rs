@@ -8,7 +8,7 @@ use base::{AccountId, MailboxId, ModSeq, Timestamp};
 
 use crate::index::Tables;
 use crate::segment::Log;
-use crate::{AnnotationChange, Settings};
+use crate::{AnnotationChange, Origin, Settings};
 
 /// The writer's transaction.
 pub(crate) struct Tx<'t, 'w> {
@@ -17,6 +17,8 @@ pub(crate) struct Tx<'t, 'w> {
     pub(crate) effects: Effects,
     /// One time for the whole group.
     pub(crate) now: Timestamp,
+    /// In whose name the act that runs is done; `None`: the box's own.
+    pub(crate) origin: Option<Arc<Origin>>,
 }
 
 /// What becomes visible outside the index after the commit.

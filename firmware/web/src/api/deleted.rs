@@ -11,7 +11,7 @@ use store::{DeletedAccount, DeletedFilter, DeletedMessage, StoreError};
 use crate::Web;
 use crate::api::views::AccountView;
 use crate::error::ApiError;
-use crate::guard::Person;
+use crate::guard::{Identity, Person};
 use crate::input::{Body, Params, Segment};
 
 /// Messages or accounts on a page.
@@ -133,12 +133,12 @@ async fn restore(
     web: &Web,
     account: AccountId,
     input: Restore,
-    by: &str,
+    by: &Identity,
 ) -> Result<Json<Value>, ApiError> {
     if input.ids.len() > RESTORE_MAX {
         return Err(ApiError::invalid("too-many-messages").field("ids"));
     }
-    let restored = match web.store().restore_messages(account, input.ids, input.mailbox).await {
+    let restored = match by.store(web).restore_messages(account, input.ids, input.mailbox).await {
         Err(StoreError::BadName) => {
             return Err(ApiError::invalid("mailbox-name-invalid").field("mailbox"));
         }
@@ -148,11 +148,11 @@ async fn restore(
         }
         restored => restored?,
     };
-    tracing::info!(account = %account, messages = restored.messages.len(), by, "messages restored");
+    tracing::info!(account = %account, messages = restored.messages.len(), by = by.login(), "messages restored");
     Ok(Json(json!({ "restored": restored.messages.len(), "missing": restored.missing })))
 }
 
-fn own(person: &crate::guard::Identity) -> Result<AccountId, ApiError> {
+fn own(person: &Identity) -> Result<AccountId, ApiError> {
     person.account.as_ref().map(|account| account.id).ok_or_else(ApiError::not_found)
 }
 
@@ -169,7 +169,7 @@ pub(super) async fn restore_own(
     Person(person): Person,
     Body(input): Body<Restore>,
 ) -> Result<impl IntoResponse, ApiError> {
-    restore(&web, own(&person)?, input, &person.login()).await
+    restore(&web, own(&person)?, input, &person).await
 }
 
 fn existing(web: &Web, id: u32) -> Result<AccountId, ApiError> {
@@ -191,7 +191,7 @@ pub(super) async fn restore_of_account(
     Segment(id): Segment<u32>,
     Body(input): Body<Restore>,
 ) -> Result<impl IntoResponse, ApiError> {
-    restore(&web, existing(&web, id)?, input, &by.login()).await
+    restore(&web, existing(&web, id)?, input, &by).await
 }
 
 #[derive(Serialize)]
@@ -246,7 +246,7 @@ pub(super) async fn restore_account(
     Segment(id): Segment<u32>,
 ) -> Result<impl IntoResponse, ApiError> {
     let id = AccountId(id);
-    let lost = web.store().restore_account(id).await?;
+    let lost = by.store(&web).restore_account(id).await?;
     let account = web.store().account(id)?.ok_or_else(ApiError::not_found)?;
     tracing::info!(account = %account.address, by = by.login(), "account restored");
     let lost: Vec<_> = lost.iter().map(ToString::to_string).collect();

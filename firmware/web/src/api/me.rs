@@ -92,11 +92,11 @@ async fn set_password(
     match &person.account {
         Some(account) => {
             let change = AccountChange { password_hash: Some(hash), ..Default::default() };
-            web.store().update_account(account.id, change).await?;
+            person.store(&web).update_account(account.id, change).await?;
         }
         None => {
             let change = |settings: &mut store::Settings| settings.admin_password_hash = Some(hash);
-            web.store().update_settings(Box::new(change)).await?;
+            person.store(&web).update_settings(Box::new(change)).await?;
         }
     }
     web.sign_out(person.who, Some(&person.key));
@@ -120,9 +120,9 @@ async fn set_language(
             let checked = language.as_deref().map(rules::language).transpose();
             let language = checked.map_err(|problem| problem.at("language"))?;
             let change = AccountChange { language: Some(language), ..Default::default() };
-            web.store().update_account(account.id, change).await?;
+            person.store(&web).update_account(account.id, change).await?;
         }
-        (None, Some(language)) => public::store_language(&web, &language).await?,
+        (None, Some(language)) => public::store_language(&web, person.origin(), &language).await?,
         (None, None) => return Err(ApiError::invalid("language-unknown").field("language")),
     }
     Ok(done())

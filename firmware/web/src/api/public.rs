@@ -6,12 +6,13 @@ use axum::http::{Method, header};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::json;
+use store::{Origin, Via};
 
 use super::views::SignedIn;
 use super::{Table, done};
 use crate::Web;
 use crate::error::ApiError;
-use crate::guard::{Access, Identity, Visitor};
+use crate::guard::{Access, Identity, Peer, Visitor};
 use crate::input::Body;
 use crate::rules;
 use crate::sessions::Who;
@@ -54,23 +55,28 @@ struct Language {
 async fn set_language(
     State(web): State<Web>,
     Visitor(visitor): Visitor,
+    Peer(peer): Peer,
     Body(input): Body<Language>,
 ) -> Result<impl IntoResponse, ApiError> {
     // The first page of the wizard comes before the code.
-    let may = !web.settings().setup_complete || visitor.is_some_and(|v| v.is_admin());
+    let may = !web.settings().setup_complete || visitor.as_ref().is_some_and(Identity::is_admin);
     if !may {
         return Err(ApiError::forbidden("forbidden"));
     }
-    store_language(&web, &input.language).await?;
+    let origin = match visitor {
+        Some(visitor) => visitor.origin(),
+        None => Origin::new("setup", Via::Setup, Some(peer)),
+    };
+    store_language(&web, origin, &input.language).await?;
     Ok(done())
 }
 
 /// Sets the box's language; a repetition costs no write.
-pub(super) async fn store_language(web: &Web, text: &str) -> Result<(), ApiError> {
+pub(super) async fn store_language(web: &Web, by: Origin, text: &str) -> Result<(), ApiError> {
     let language = rules::language(text).map_err(|problem| problem.at("language"))?;
     if web.settings().language != language {
         let change = move |settings: &mut store::Settings| settings.language = language;
-        web.store().update_settings(Box::new(change)).await?;
+        web.store().by(by).update_settings(Box::new(change)).await?;
     }
     Ok(())
 }

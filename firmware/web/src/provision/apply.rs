@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use base::{Address, DomainName};
 use session::{Auth, LoginError};
-use store::{Account, AccountChange, NewAccount, Settings, Store, StoreError};
+use store::{Account, AccountChange, NewAccount, Origin, Settings, Store, StoreError, Via};
 
 use super::{Provision, User};
 
@@ -61,6 +61,7 @@ pub async fn apply(
     store: &Store,
     auth: &Auth,
 ) -> Result<Applied, ApplyError> {
+    let store = &store.by(Origin::new("provisioning file", Via::Provisioning, None));
     let settings = store.settings();
     if settings.provisioned == provision.hash {
         return Ok(Applied::Before);

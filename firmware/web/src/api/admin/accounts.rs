@@ -92,7 +92,7 @@ pub(super) async fn add(
 ) -> Result<impl IntoResponse, ApiError> {
     let mut account = input.check(web.store(), &mut Taken::read(web.store())?)?;
     account.password_hash = Some(Box::pin(web.ctx().auth.hash(&input.password)).await?);
-    let id = web.store().create_account(account).await?;
+    let id = by.store(&web).create_account(account).await?;
     let account = find(&web, id.0)?;
     tracing::info!(account = %account.address, by = by.login(), "account added");
     Ok((StatusCode::CREATED, Json(AccountView::of(&web, &account)?)))
@@ -199,7 +199,7 @@ pub(super) async fn change(
     }
     let change = input.check(&web, &account)?;
     let is_disabled = change.state == Some(AccountState::Disabled);
-    web.store().update_account(account.id, change).await?;
+    by.store(&web).update_account(account.id, change).await?;
     if is_disabled {
         web.sign_out(Who::Account(account.id), None);
     }
@@ -216,7 +216,7 @@ pub(super) async fn remove(
         return Err(ApiError::conflict("not-yourself"));
     }
     let account = find(&web, id)?;
-    match web.store().delete_account(account.id).await {
+    match by.store(&web).delete_account(account.id).await {
         Err(StoreError::InUse) => return Err(ApiError::conflict("in-use")),
         gone => gone?,
     }
@@ -244,7 +244,7 @@ pub(super) async fn set_password(
         .map_err(|problem| problem.at("password"))?;
     let password_hash = Some(Box::pin(web.ctx().auth.hash(&input.password)).await?);
     let change = AccountChange { password_hash, ..Default::default() };
-    web.store().update_account(account.id, change).await?;
+    by.store(&web).update_account(account.id, change).await?;
     let own = is_self(&by, id).then_some(&by.key);
     web.sign_out(Who::Account(account.id), own);
     tracing::info!(account = login, by = by.login(), "password set by an admin");

@@ -44,7 +44,7 @@ pub(super) async fn add(
     let address = taken.free(web.store(), &input.address, "address")?;
     let targets = targets(&address, &input.targets)?;
     let alias = Alias { address, targets };
-    web.store().create_alias(alias.clone()).await?;
+    by.store(&web).create_alias(alias.clone()).await?;
     tracing::info!(alias = %alias.address, by = by.login(), "alias added");
     Ok((StatusCode::CREATED, Json(AliasView::from(&alias))))
 }
@@ -92,7 +92,7 @@ pub(super) async fn change(
     let address = existing(&web, &address)?;
     let targets = targets(&address, &input.targets)?;
     let alias = Alias { address, targets };
-    web.store().update_alias(alias.clone()).await?;
+    by.store(&web).update_alias(alias.clone()).await?;
     tracing::info!(alias = %alias.address, by = by.login(), "alias changed");
     Ok(Json(AliasView::from(&alias)))
 }
@@ -103,7 +103,7 @@ pub(super) async fn remove(
     Segment(address): Segment<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let address = existing(&web, &address)?;
-    web.store().delete_alias(address.clone()).await?;
+    by.store(&web).delete_alias(address.clone()).await?;
     tracing::info!(alias = %address, by = by.login(), "alias removed");
     Ok(done())
 }

@@ -37,7 +37,7 @@ pub(super) async fn add(
     Body(input): Body<NewDomain>,
 ) -> Result<impl IntoResponse, ApiError> {
     let name = rules::domain(&input.name).map_err(|problem| problem.at("name"))?;
-    match web.store().create_domain(name.clone()).await {
+    match by.store(&web).create_domain(name.clone()).await {
         Err(StoreError::Exists) => return Err(ApiError::conflict("domain-exists").field("name")),
         made => made?,
     }
@@ -51,7 +51,7 @@ pub(super) async fn remove(
     Segment(name): Segment<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let name = DomainName::parse(&name).map_err(|_| ApiError::not_found())?;
-    match web.store().delete_domain(name.clone()).await {
+    match by.store(&web).delete_domain(name.clone()).await {
         Err(StoreError::InUse) => return Err(ApiError::conflict("domain-in-use")),
         Err(StoreError::NoSuchDomain) => return Err(ApiError::not_found()),
         gone => gone?,

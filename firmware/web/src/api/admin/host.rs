@@ -23,9 +23,10 @@ pub(super) async fn outbound(State(web): State<Web>) -> impl IntoResponse {
 
 pub(super) async fn set_outbound(
     State(web): State<Web>,
+    Person(by): Person,
     Body(input): Body<OutboundChange>,
 ) -> Result<impl IntoResponse, ApiError> {
-    Ok(Json(outbound::set(&web, input).await?))
+    Ok(Json(outbound::set(&web, &by, input).await?))
 }
 
 pub(super) async fn test_outbound(
@@ -53,7 +54,7 @@ pub(super) async fn set_hostname(
     let hostname = rules::hostname(&input.hostname).map_err(|problem| problem.at("hostname"))?;
     let name = hostname.clone();
     let change = move |settings: &mut Settings| settings.hostname = name;
-    web.store().update_settings(Box::new(change)).await?;
+    by.store(&web).update_settings(Box::new(change)).await?;
     tracing::info!(%hostname, by = by.login(), "host name changed");
     web.name_certificate().await;
     web.introduce().await;
@@ -71,7 +72,7 @@ pub(super) async fn set_network(
     Body(input): Body<Network>,
 ) -> Result<impl IntoResponse, ApiError> {
     tracing::info!(?input, by = by.login(), "network changes");
-    network::set(&web, input).await?;
+    network::set(&web, &by, input).await?;
     Ok(done())
 }
 

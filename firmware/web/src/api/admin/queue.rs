@@ -61,7 +61,7 @@ pub(super) async fn remove(
     Person(by): Person,
     Segment(id): Segment<u64>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let was_there = web.store().queue_delete(QueueId(id)).await?;
+    let was_there = by.store(&web).queue_delete(QueueId(id)).await?;
     if was_there {
         tracing::info!(queue_id = id, by = by.login(), "queue entry thrown away");
     }
@@ -70,10 +70,11 @@ pub(super) async fn remove(
 
 pub(super) async fn retry(
     State(web): State<Web>,
+    Person(by): Person,
     Segment(id): Segment<u64>,
 ) -> Result<impl IntoResponse, ApiError> {
     web.delivery().try_all_destinations();
-    found(web.store().queue_retry(QueueId(id)).await?)
+    found(by.store(&web).queue_retry(QueueId(id)).await?)
 }
 
 pub(super) async fn hold(
@@ -82,7 +83,7 @@ pub(super) async fn hold(
     Segment(id): Segment<u64>,
 ) -> Result<impl IntoResponse, ApiError> {
     tracing::info!(queue_id = id, by = by.login(), "queue entry held");
-    found(web.store().queue_hold(QueueId(id), true).await?)
+    found(by.store(&web).queue_hold(QueueId(id), true).await?)
 }
 
 pub(super) async fn release(
@@ -91,5 +92,5 @@ pub(super) async fn release(
     Segment(id): Segment<u64>,
 ) -> Result<impl IntoResponse, ApiError> {
     tracing::info!(queue_id = id, by = by.login(), "queue entry released");
-    found(web.store().queue_hold(QueueId(id), false).await?)
+    found(by.store(&web).queue_hold(QueueId(id), false).await?)
 }

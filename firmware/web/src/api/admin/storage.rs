@@ -54,7 +54,7 @@ pub(super) async fn set(
         settings.default_quota_bytes = bytes;
         settings.default_quota_messages = messages;
     };
-    let settings = web.store().update_settings(Box::new(change)).await?;
+    let settings = by.store(&web).update_settings(Box::new(change)).await?;
     tracing::info!(days = settings.retention_days(), by = by.login(), "storage settings changed");
     Ok(Json(Storage::from(&*settings)))
 }

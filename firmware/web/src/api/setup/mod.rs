@@ -10,12 +10,12 @@ use axum::http::Method;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::Settings;
+use store::{Origin, Settings, Via};
 
 use super::{Table, done, public};
 use crate::Web;
 use crate::error::ApiError;
-use crate::guard::{Access, Peer, Visitor, open_session};
+use crate::guard::{Access, Peer, Visitor, Wizard, open_session};
 use crate::input::Body;
 use crate::outbound::OutboundView;
 use crate::sessions::Who;
@@ -135,7 +135,8 @@ async fn enter(
     }
     web.code_throttle().succeeded();
     if let Some(language) = input.language {
-        public::store_language(&web, &language).await?;
+        public::store_language(&web, Origin::new("setup", Via::Setup, Some(peer)), &language)
+            .await?;
     }
     if let Some(before) = before {
         web.sessions().close(&before.key);
@@ -161,6 +162,7 @@ struct Place {
 
 async fn remember(
     State(web): State<Web>,
+    Wizard(by): Wizard,
     Body(input): Body<Place>,
 ) -> Result<impl IntoResponse, ApiError> {
     if input.ui.to_string().len() > UI_MAX || input.skipped.len() > 8 {
@@ -171,6 +173,6 @@ async fn remember(
         (memory.step, memory.skipped, memory.ui) = (input.step, input.skipped, input.ui);
         memory.store_in(settings);
     };
-    web.store().update_settings(Box::new(change)).await?;
+    by.store(&web).update_settings(Box::new(change)).await?;
     Ok(done())
 }

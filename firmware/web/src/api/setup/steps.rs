@@ -7,7 +7,7 @@ use base::box_link::Network;
 use base::{AccountId, DomainName};
 use serde::Deserialize;
 use serde_json::json;
-use store::{Settings, StoreError};
+use store::{Settings, Store, StoreError};
 
 use super::Memory;
 use crate::Web;
@@ -15,7 +15,7 @@ use crate::api::done;
 use crate::api::sign_in::ADMIN;
 use crate::client_settings::ClientSettings;
 use crate::error::ApiError;
-use crate::guard::{Peer, RequestHost, open_session};
+use crate::guard::{Peer, RequestHost, Wizard, open_session};
 use crate::input::Body;
 use crate::outbound::{self, OutboundChange, OutboundView};
 use crate::sessions::Who;
@@ -32,6 +32,7 @@ pub(super) struct Password {
 
 pub(super) async fn password(
     State(web): State<Web>,
+    Wizard(by): Wizard,
     Body(input): Body<Password>,
 ) -> Result<impl IntoResponse, ApiError> {
     let names = [ADMIN, &web.settings().hostname];
@@ -39,7 +40,7 @@ pub(super) async fn password(
         .map_err(|problem| problem.at("password"))?;
     let hash = Box::pin(web.ctx().auth.hash(&input.password)).await?;
     let change = move |settings: &mut Settings| settings.admin_password_hash = Some(hash);
-    web.store().update_settings(Box::new(change)).await?;
+    by.store(&web).update_settings(Box::new(change)).await?;
     web.sessions().close_all(Who::Admin, None);
     Ok(done())
 }
@@ -53,6 +54,7 @@ pub(super) struct Names {
 
 pub(super) async fn domain(
     State(web): State<Web>,
+    Wizard(by): Wizard,
     Body(input): Body<Names>,
 ) -> Result<impl IntoResponse, ApiError> {
     let hostname = input.hostname.as_deref().map(rules::hostname).transpose();
@@ -60,11 +62,11 @@ pub(super) async fn domain(
     let domain = input.domain.as_deref().map(rules::domain).transpose();
     let domain = domain.map_err(|problem| problem.at("domain"))?;
     if let Some(domain) = &domain {
-        replace_domain(&web, domain).await?;
+        replace_domain(&web, &by.store(&web), domain).await?;
     }
     if let Some(hostname) = hostname {
         let change = move |settings: &mut Settings| settings.hostname = hostname;
-        web.store().update_settings(Box::new(change)).await?;
+        by.store(&web).update_settings(Box::new(change)).await?;
         web.introduce().await;
     }
     let hostname = web.settings().hostname.clone();
@@ -72,8 +74,8 @@ pub(super) async fn domain(
 }
 
 /// Makes the domain; the one the wizard made before goes if nothing is in it.
-async fn replace_domain(web: &Web, domain: &DomainName) -> Result<(), ApiError> {
-    match web.store().create_domain(domain.clone()).await {
+async fn replace_domain(web: &Web, store: &Store, domain: &DomainName) -> Result<(), ApiError> {
+    match store.create_domain(domain.clone()).await {
         Ok(()) | Err(StoreError::Exists) => {}
         Err(err) => return Err(err.into()),
     }
@@ -81,7 +83,7 @@ async fn replace_domain(web: &Web, domain: &DomainName) -> Result<(), ApiError> 
     let name = domain.to_string();
     if let Some(before) = before.filter(|before| *before != name) {
         let parsed = DomainName::parse(&before).map_err(|_| ApiError::not_found())?;
-        match web.store().delete_domain(parsed).await {
+        match store.delete_domain(parsed).await {
             Ok(()) | Err(StoreError::InUse | StoreError::NoSuchDomain) => {}
             Err(err) => return Err(err.into()),
         }
@@ -91,7 +93,7 @@ async fn replace_domain(web: &Web, domain: &DomainName) -> Result<(), ApiError> 
         memory.domain = Some(name);
         memory.store_in(settings);
     };
-    web.store().update_settings(Box::new(change)).await?;
+    store.update_settings(Box::new(change)).await?;
     Ok(())
 }
 
@@ -101,9 +103,10 @@ pub(super) async fn network(State(web): State<Web>) -> Result<impl IntoResponse,
 
 pub(super) async fn set_network(
     State(web): State<Web>,
+    Wizard(by): Wizard,
     Body(input): Body<Network>,
 ) -> Result<impl IntoResponse, ApiError> {
-    network::set(&web, input).await?;
+    network::set(&web, &by, input).await?;
     Ok(done())
 }
 
@@ -113,9 +116,10 @@ pub(super) async fn outbound(State(web): State<Web>) -> impl IntoResponse {
 
 pub(super) async fn set_outbound(
     State(web): State<Web>,
+    Wizard(by): Wizard,
     Body(input): Body<OutboundChange>,
 ) -> Result<impl IntoResponse, ApiError> {
-    Ok(Json(outbound::set(&web, input).await?))
+    Ok(Json(outbound::set(&web, &by, input).await?))
 }
 
 pub(super) async fn test_outbound(
@@ -127,6 +131,7 @@ pub(super) async fn test_outbound(
 
 pub(super) async fn finish(
     State(web): State<Web>,
+    Wizard(by): Wizard,
     Peer(peer): Peer,
     RequestHost(host): RequestHost,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -138,7 +143,7 @@ pub(super) async fn finish(
         settings.setup_code.clear();
         settings.wizard.clear();
     };
-    web.store().update_settings(Box::new(change)).await?;
+    by.store(&web).update_settings(Box::new(change)).await?;
     web.sessions().close_all(Who::Setup, None);
     let cookie = open_session(&web, Who::Admin)?;
     tracing::info!(%peer, "setup complete");

@@ -6,13 +6,14 @@ use axum::response::IntoResponse;
 use base::AccountId;
 use serde::Deserialize;
 use serde_json::json;
-use store::NewAccount;
+use store::{NewAccount, Store};
 use tokio::task::JoinSet;
 
 use crate::Web;
 use crate::api::accounts_input::{AccountInput, Taken};
 use crate::api::views::AccountView;
 use crate::error::ApiError;
+use crate::guard::Wizard;
 use crate::input::Body;
 
 /// Users in one list.
@@ -26,6 +27,7 @@ pub(super) struct Users {
 
 pub(super) async fn add(
     State(web): State<Web>,
+    Wizard(by): Wizard,
     Body(input): Body<Users>,
 ) -> Result<impl IntoResponse, ApiError> {
     if input.users.len() > USERS_MAX {
@@ -37,12 +39,13 @@ pub(super) async fn add(
             account.password_hash = Some(hash);
         }
     }
+    let store = by.store(&web);
     let mut made: Vec<AccountId> = Vec::with_capacity(ready.len());
     for (line, account) in ready.into_iter().enumerate() {
-        match web.store().create_account(account).await {
+        match store.create_account(account).await {
             Ok(id) => made.push(id),
             Err(err) => {
-                take_back(&web, &made).await;
+                take_back(&store, &made).await;
                 let refusal = ApiError::from(err);
                 return Err(ApiError::lines("users-invalid", vec![refusal.into_line(line)]));
             }
@@ -85,9 +88,9 @@ async fn hash_all(web: &Web, users: &[AccountInput]) -> Result<Vec<(usize, Strin
 }
 
 /// None is made if one cannot be: another admin took an address in the meantime, or the disk is full.
-async fn take_back(web: &Web, made: &[AccountId]) {
+async fn take_back(store: &Store, made: &[AccountId]) {
     for id in made {
-        if let Err(err) = web.store().delete_account(*id).await {
+        if let Err(err) = store.delete_account(*id).await {
             tracing::error!(%err, account = id.0, "an account of a failed list stays");
         }
     }
