@@ -149,11 +149,15 @@ fn an_entry_is_an_account_and_ends_with_it() -> Result<()> {
     };
     let account = modify("carl", "add: objectClass\nobjectClass: postroomAccount");
     office.admin("ldapmodify", &[], &account).must_be(0);
-    office.admin("ldapmodify", &[], &status("disabled")).must_be(0);
-    ensure!(office.daemon.imap("carl").is_err());
-    ensure!(carl.imap("NOOP").is_err(), "the session goes on");
-    office.admin("ldapmodify", &[], &status("active")).must_be(0);
-    office.daemon.imap("carl")?;
+    for shut in ["disabled", "suspended"] {
+        office.admin("ldapmodify", &[], &status(shut)).must_be(0);
+        ensure!(office.daemon.imap("carl").is_err());
+        ensure!(carl.imap("NOOP").is_err(), "the session goes on");
+        office.person("carl", "secret-carl", "ldapwhoami", &[]).must_be(53);
+        office.admin("ldapmodify", &[], &status("active")).must_be(0);
+        carl = office.daemon.imap("carl")?;
+    }
+    office.admin("ldapmodify", &[], &status("locked")).must_be(19);
 
     // Moved out of the people, alone or with what it stands below, an account ends; moved back it is there
     // again.

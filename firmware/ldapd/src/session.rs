@@ -364,7 +364,7 @@ impl Session {
                 let account = self.conn.ctx().store.account(*id);
                 match account.map_err(|err| reply::of_store(self.conn.session(), &err))? {
                     Some(account) if account.state != store::AccountState::Active => {
-                        Err(Fail::Bye(Code::StrongerAuthRequired, "the account is disabled"))
+                        Err(Fail::Bye(Code::StrongerAuthRequired, "the account may not log in"))
                     }
                     Some(account) if account.is_admin => Ok(Role::Admin),
                     Some(_) => Ok(Role::Person),

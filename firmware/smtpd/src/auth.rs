@@ -121,10 +121,11 @@ impl Session {
 
     fn login_failed(&mut self, err: &LoginError) -> Next {
         let reply = match err {
-            LoginError::Wrong
-            | LoginError::Disabled
-            | LoginError::NotAllowed
-            | LoginError::Malformed => replies::WRONG_PASSWORD,
+            LoginError::Wrong | LoginError::NotAllowed | LoginError::Malformed => {
+                replies::WRONG_PASSWORD
+            }
+            // Only who has the right password is told.
+            LoginError::Disabled => replies::LOGIN_DISABLED,
             LoginError::Throttled | LoginError::Busy | LoginError::Store(_) => replies::LOGIN_LATER,
         };
         tracing::info!(

@@ -56,6 +56,7 @@ pub(crate) const CANCELLED: Reply = fixed(501, 5, 7, 0, "Authentication cancelle
 pub(crate) const SASL_TOO_LONG: Reply =
     fixed(500, 5, 5, 6, "Authentication exchange line too long");
 pub(crate) const WRONG_PASSWORD: Reply = fixed(535, 5, 7, 8, "Name or password is wrong");
+pub(crate) const LOGIN_DISABLED: Reply = fixed(525, 5, 7, 13, "This account may not log in");
 pub(crate) const LOGIN_LATER: Reply = fixed(454, 4, 7, 0, "Cannot check this now, try again later");
 pub(crate) const TOO_MANY_OF_ACCOUNT: Reply =
     fixed(421, 4, 7, 0, "Too many connections of this account");

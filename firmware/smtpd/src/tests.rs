@@ -241,6 +241,27 @@ async fn a_full_disk_and_a_full_queue_are_told_as_passing() {
 }
 
 #[tokio::test]
+async fn who_may_not_log_in_is_told_if_the_password_is_right() {
+    for state in [store::AccountState::Disabled, store::AccountState::Suspended] {
+        let rig = Rig::new().await;
+        let hash = rig.ctx.auth.hash("secret").await.unwrap();
+        let anna = Address::parse("anna@office.test").unwrap();
+        let id = rig.ctx.store.account_by_address(&anna).unwrap().unwrap().id;
+        let change = AccountChange {
+            password_hash: Some(hash),
+            state: Some(state),
+            ..AccountChange::default()
+        };
+        rig.ctx.store.update_account(id, change).await.unwrap();
+        let mut client = rig.hello("submission", "127.0.0.1").await;
+        for (password, answer) in [("d3Jvbmc=", "535 5.7.8"), ("c2VjcmV0", "525 5.7.13")] {
+            client.talk("AUTH LOGIN YW5uYUBvZmZpY2UudGVzdA==", "334 ").await;
+            client.talk(password, answer).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn who_is_slow_is_sent_away() {
     let rig = Rig::new().await;
     let mut silent = rig.open("smtp", FAR, b"").await;

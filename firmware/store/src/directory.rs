@@ -72,6 +72,8 @@ pub enum AccountState {
     Active,
     /// Receives mail, may not log in.
     Disabled,
+    /// May not log in, and mail to it is refused for now.
+    Suspended,
 }
 
 /// A person or shared identity that owns mailboxes.
@@ -93,6 +95,8 @@ pub struct Account {
     pub state: AccountState,
     /// May administer the box.
     pub is_admin: bool,
+    /// Domains of the box that it administers.
+    pub manages: Vec<DomainName>,
     /// Language of the web pages, `de`; `None` follows the browser.
     pub language: Option<String>,
     /// PHC string of argon2id. Never logged, never in an API's answer.
@@ -148,6 +152,8 @@ pub struct AccountChange {
     pub state: Option<AccountState>,
     /// May administer the box.
     pub is_admin: Option<bool>,
+    /// All domains that it administers.
+    pub manages: Option<Vec<DomainName>>,
     /// Language.
     pub language: Option<Option<String>>,
     /// PHC string, and behind a space the verifier of SCRAM.

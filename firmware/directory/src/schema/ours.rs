@@ -26,13 +26,16 @@ pub(super) const ATTRIBUTES: &[AttributeType] = &[
     integer(postroom!("1.3"), &["postroomQuotaMessages"])
         .single()
         .says("room for mail in messages, 0 without limit"),
-    text(postroom!("1.4"), &["postroomStatus"]).single().says("active or disabled"),
+    text(postroom!("1.4"), &["postroomStatus"])
+        .single()
+        .says("active, disabled (no login) or suspended (no login, no mail for now)"),
     text(postroom!("1.5"), &["postroomRole"]).single().says("user or admin"),
     ia5(postroom!("1.6"), &["postroomForward"]).says("addresses that mail goes on to"),
     dn(postroom!("1.7"), &["memberOf"])
         .usage(Usage::DsaOperation)
         .fixed()
         .says("groups that name the entry as a member"),
+    ia5(postroom!("1.8"), &["postroomManages"]).says("mail domains that the person administers"),
 ];
 
 pub(super) const CLASSES: &[ObjectClass] = &[
@@ -49,6 +52,7 @@ pub(super) const CLASSES: &[ObjectClass] = &[
             "postroomStatus",
             "postroomRole",
             "postroomForward",
+            "postroomManages",
         ])
         .says("a person or thing with a mailbox"),
     auxiliary(postroom!("2.2"), &["postroomDomain"], &["top"])

@@ -5,7 +5,7 @@ use base::{AccountId, Address, DomainName, Timestamp};
 use super::address_index::{self, Owner};
 use super::tree::{self, Stored};
 use super::views::{Claims, Meaning};
-use super::{dn, entry, writing};
+use super::{dn, domain, entry, writing};
 use crate::acl::OFFICE;
 use crate::codec::{In, Out, account_key};
 use crate::index::{T, View};
@@ -113,15 +113,31 @@ fn account_of(view: &impl View, id: AccountId, entry: &Entry) -> Result<Account,
         aliases: claims.further,
         quota_bytes: entry.first(entry::QUOTA).and_then(|text| text.parse().ok()),
         quota_messages: entry.first(entry::QUOTA_MESSAGES).and_then(|text| text.parse().ok()),
-        state: match entry.first(entry::STATUS) {
-            Some("disabled") => AccountState::Disabled,
-            _ => AccountState::Active,
-        },
+        state: state_of(entry),
         is_admin: entry.first(entry::ROLE) == Some("admin"),
+        manages: entry.texts(entry::MANAGES).filter_map(|t| DomainName::parse(t).ok()).collect(),
         language: entry.first(entry::LANGUAGE).map(str::to_owned),
         password_hash: password.map(|p| p.strip_prefix(ARGON2).unwrap_or(p).to_owned()),
         scram_verifier: entry.first(entry::VERIFIER).map(str::to_owned),
     })
+}
+
+/// What an account may do by its entry.
+pub(crate) fn state_of(entry: &Entry) -> AccountState {
+    match entry.first(entry::STATUS) {
+        Some("disabled") => AccountState::Disabled,
+        Some("suspended") => AccountState::Suspended,
+        _ => AccountState::Active,
+    }
+}
+
+/// What an entry says of a state.
+fn word_of(state: AccountState) -> &'static str {
+    match state {
+        AccountState::Active => "active",
+        AccountState::Disabled => "disabled",
+        AccountState::Suspended => "suspended",
+    }
 }
 
 pub(crate) fn find(view: &impl View, id: AccountId) -> Result<Option<Account>, StoreError> {
@@ -395,6 +411,23 @@ pub(crate) fn set_aliases(entry: &mut Entry, primary: &Address, old: &[Address],
     entry.set(entry::FURTHER, others);
 }
 
+/// `NoSuchDomain`, but for what it manages already.
+fn set_manages(
+    view: &impl View,
+    entry: &mut Entry,
+    domains: &[DomainName],
+) -> Result<(), StoreError> {
+    for name in domains {
+        let is_known = entry.texts(entry::MANAGES).any(|old| old == name.as_str());
+        if !is_known && !domain::exists(view, name)? {
+            return Err(StoreError::NoSuchDomain);
+        }
+    }
+    let names: std::collections::BTreeSet<&str> = domains.iter().map(DomainName::as_str).collect();
+    entry.set(entry::MANAGES, names);
+    Ok(())
+}
+
 pub(crate) fn update(
     tx: &mut Tx<'_, '_>,
     id: AccountId,
@@ -416,10 +449,11 @@ pub(crate) fn update(
     if let Some(quota) = change.quota_messages {
         entry.set(entry::QUOTA_MESSAGES, quota.map(|messages| messages.to_string()));
     }
-    match change.state {
-        Some(AccountState::Active) => entry.set(entry::STATUS, ["active"]),
-        Some(AccountState::Disabled) => entry.set(entry::STATUS, ["disabled"]),
-        None => {}
+    if let Some(state) = change.state {
+        entry.set(entry::STATUS, [word_of(state)]);
+    }
+    if let Some(domains) = &change.manages {
+        set_manages(&tx.tables, &mut entry, domains)?;
     }
     if let Some(is_admin) = change.is_admin {
         set_role(&mut entry, is_admin);

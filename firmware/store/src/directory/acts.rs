@@ -194,6 +194,7 @@ fn check_meaning(
         return refuse(Code::ObjectClassViolation, text);
     }
     check_ours(entry)?;
+    check_manages(view, before, entry)?;
     if Place::of(view, &place::key_of(&entry.dn)?)?.is_none() {
         return Ok(());
     }
@@ -212,6 +213,27 @@ fn check_meaning(
     Ok(())
 }
 
+/// Who administers a domain does so of one that is there.
+fn check_manages(
+    view: &impl View,
+    before: Option<&Entry>,
+    entry: &Entry,
+) -> Result<(), StoreError> {
+    for value in new_values(before, entry, entry::MANAGES) {
+        let name = std::str::from_utf8(value).ok().and_then(|t| base::DomainName::parse(t).ok());
+        let is_ours = match &name {
+            Some(name) => domain::exists(view, name)?,
+            None => false,
+        };
+        if !is_ours {
+            let value = String::from_utf8_lossy(value);
+            let text = format!("postroomManages: {value} is no domain of the box");
+            return refuse(Code::ConstraintViolation, text);
+        }
+    }
+    Ok(())
+}
+
 /// Values that the box would otherwise read as something else.
 fn check_ours(entry: &Entry) -> Result<(), StoreError> {
     let is_one_of = |text: &str, known: &[&str]| known.contains(&text);
@@ -219,7 +241,8 @@ fn check_ours(entry: &Entry) -> Result<(), StoreError> {
     for (name, is_good) in [
         (
             entry::STATUS,
-            &(|text: &str| is_one_of(text, &["active", "disabled"])) as &dyn Fn(&str) -> bool,
+            &(|text: &str| is_one_of(text, &["active", "disabled", "suspended"]))
+                as &dyn Fn(&str) -> bool,
         ),
         (entry::ROLE, &|text: &str| is_one_of(text, &["user", "admin"])),
         (entry::QUOTA, &is_number),

@@ -131,6 +131,20 @@ pub(crate) fn delete(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), Sto
     for stored in parts(tx, domain)? {
         writing::remove(tx, &stored)?;
     }
+    forget_managers(tx, domain)
+}
+
+/// Who administered a domain does not administer another one that gets its name later.
+fn forget_managers(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), StoreError> {
+    let name = domain.as_str();
+    for id in indexed::equal(&tx.tables, entry::MANAGES, name.as_bytes())? {
+        let before = tree::existing(&tx.tables, id)?;
+        let mut entry = before.entry.clone();
+        let kept = before.entry.texts(entry::MANAGES).filter(|old| !old.eq_ignore_ascii_case(name));
+        entry.set(entry::MANAGES, kept);
+        entry.modified_at = tx.now;
+        writing::put(tx, Some(&before), entry)?;
+    }
     Ok(())
 }
 

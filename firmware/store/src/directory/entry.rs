@@ -22,6 +22,7 @@ pub(crate) const QUOTA: &str = "postroomquota";
 pub(crate) const QUOTA_MESSAGES: &str = "postroomquotamessages";
 pub(crate) const STATUS: &str = "postroomstatus";
 pub(crate) const ROLE: &str = "postroomrole";
+pub(crate) const MANAGES: &str = "postroommanages";
 pub(crate) const TARGET: &str = "rfc822mailmember";
 pub(crate) const MEMBER: &str = "member";
 

@@ -14,7 +14,7 @@ use crate::{Entry, EntryId, StoreError};
 /// Bytes of a value that the index has.
 pub(crate) const VALUE_MAX: usize = 128;
 /// The attributes, by their names in an entry.
-pub(crate) const ATTRIBUTES: [&str; 12] = [
+pub(crate) const ATTRIBUTES: [&str; 13] = [
     "cn",
     "displayname",
     "givenname",
@@ -24,6 +24,7 @@ pub(crate) const ATTRIBUTES: [&str; 12] = [
     "o",
     "objectclass",
     "ou",
+    "postroommanages",
     "sn",
     "telephonenumber",
     "uid",

@@ -40,6 +40,7 @@ async fn accounts_are_made_changed_and_deleted() {
         quota_messages: Some(Some(9)),
         state: Some(AccountState::Disabled),
         is_admin: Some(false),
+        manages: Some(Vec::new()),
         language: Some(Some("de".to_owned())),
         password_hash: Some("$argon2id$new".to_owned()),
     };
@@ -208,5 +209,29 @@ async fn entries_follow_what_is_done_to_accounts() {
     assert!(entry("ou=people,dc=office,dc=test").is_none());
     assert_eq!(entry("uid=bert,ou=people,dc=sub,dc=office,dc=test").unwrap().account, Some(bert));
     assert!(matches!(store.delete_domain(inner).await, Err(StoreError::InUse)));
+    office.finish().await;
+}
+
+#[tokio::test]
+async fn who_manages_a_domain_does_so_as_long_as_it_is_there() {
+    let (office, anna) = Fixture::office().await;
+    let store = &office.store;
+    let name = |text: &str| DomainName::parse(text).unwrap();
+    let manages = |names: &[&str]| AccountChange {
+        manages: Some(names.iter().map(|text| name(text)).collect()),
+        state: Some(AccountState::Suspended),
+        ..AccountChange::default()
+    };
+    let unknown = store.update_account(anna, manages(&["branch.test"])).await;
+    assert!(matches!(unknown, Err(StoreError::NoSuchDomain)));
+    store.create_domain(name("branch.test")).await.unwrap();
+    store.update_account(anna, manages(&["office.test", "branch.test"])).await.unwrap();
+    let of = || store.account(anna).unwrap().unwrap();
+    assert_eq!(of().manages, [name("branch.test"), name("office.test")]);
+    assert_eq!(of().state, AccountState::Suspended);
+    store.delete_domain(name("branch.test")).await.unwrap();
+    assert_eq!(of().manages, [name("office.test")], "not of a later domain of that name");
+    store.update_account(anna, manages(&[])).await.unwrap();
+    assert_eq!(of().manages, []);
     office.finish().await;
 }

@@ -288,6 +288,7 @@ async fn what_is_not_allowed_is_refused_with_its_code() {
         (replace("postroomQuota", &["-1"]), Code::ConstraintViolation),
         (replace("postroomStatus", &["locked"]), Code::ConstraintViolation),
         (replace("postroomRole", &["Admin"]), Code::ConstraintViolation),
+        (replace("postroomManages", &["office.test", "far.test"]), Code::ConstraintViolation),
         (replace("modifyTimestamp", &["20260101000000Z"]), Code::ConstraintViolation),
     ] {
         assert_eq!(

@@ -53,6 +53,7 @@ pub(crate) struct AccountView {
     limit_messages: Option<u64>,
     state: AccountState,
     is_admin: bool,
+    manages: Vec<String>,
     language: Option<String>,
     password_set: bool,
 }
@@ -73,6 +74,7 @@ impl AccountView {
             limit_messages: quota.limit_messages,
             state: account.state,
             is_admin: account.is_admin,
+            manages: account.manages.iter().map(|name| name.as_str().to_owned()).collect(),
             language: account.language.clone(),
             password_set: account.password_hash.is_some(),
         })

@@ -49,7 +49,7 @@ fn store_error(doing: &'static str) -> impl FnOnce(StoreError) -> ApplyError {
 /// What is to be done for one user.
 enum Act {
     Create(NewAccount),
-    Update(Account, AccountChange),
+    Update(Box<Account>, AccountChange),
 }
 
 /// Applies `provision`, once.
@@ -138,7 +138,7 @@ async fn plan(
                 password_hash,
                 ..Default::default()
             };
-            Act::Update(account, change)
+            Act::Update(Box::new(account), change)
         }
         None => Act::Create(NewAccount {
             address: user.address.clone(),

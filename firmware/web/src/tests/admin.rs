@@ -64,13 +64,28 @@ async fn accounts_are_found_changed_and_removed() {
         ((409, "address-taken"), &json!("aliases.1"))
     );
     assert_eq!(carl.get("/api/me").await.status, 200);
-    let off = json!({ "state": "disabled" });
-    assert_eq!(admin.send("PATCH", &path, Some(off)).await.json["state"], "disabled");
-    assert_eq!(carl.get("/api/me").await.error(), (401, "sign-in-needed"));
-    let answer = carl
-        .post("/api/session", json!({ "login": "carl@office.test", "password": "secret-carl" }))
-        .await;
-    assert_eq!(answer.error(), (403, "account-disabled"));
+    for state in ["disabled", "suspended"] {
+        let off = json!({ "state": state });
+        assert_eq!(admin.send("PATCH", &path, Some(off)).await.json["state"], state);
+        assert_eq!(carl.get("/api/me").await.error(), (401, "sign-in-needed"));
+        let login = json!({ "login": "carl@office.test", "password": "secret-carl" });
+        assert_eq!(carl.post("/api/session", login).await.error(), (403, "account-disabled"));
+        let on = json!({ "state": "active" });
+        assert_eq!(admin.send("PATCH", &path, Some(on)).await.status, 200);
+        carl = office.signed_in("carl@office.test", "secret-carl").await;
+    }
+    for (manages, expected) in [
+        (json!(["Office.test"]), Ok(json!(["office.test"]))),
+        (json!(["office.test", "far.test"]), Err((422, "domain-unknown"))),
+        (json!(["office"]), Err((422, "domain-invalid"))),
+        (json!([]), Ok(json!([]))),
+    ] {
+        let answer = admin.send("PATCH", &path, Some(json!({ "manages": manages }))).await;
+        match expected {
+            Ok(now) => assert_eq!(answer.json["manages"], now),
+            Err(refused) => assert_eq!(answer.error(), refused),
+        }
+    }
 
     let short = admin.post(&format!("{path}/password"), json!({ "password": "short" })).await;
     assert_eq!(short.error(), (422, "password-too-short"));
@@ -87,7 +102,11 @@ async fn an_admin_account_does_not_lock_itself_out() {
     let mut anna = office.signed_in("anna@office.test", "secret-anna").await;
     let id = anna.get("/api/me").await.json["account"]["id"].as_u64().unwrap();
     let path = format!("/api/admin/accounts/{id}");
-    for change in [json!({ "is_admin": false }), json!({ "state": "disabled" })] {
+    for change in [
+        json!({ "is_admin": false }),
+        json!({ "state": "disabled" }),
+        json!({ "state": "suspended" }),
+    ] {
         let answer = anna.send("PATCH", &path, Some(change)).await;
         assert_eq!(answer.error(), (409, "not-yourself"));
     }

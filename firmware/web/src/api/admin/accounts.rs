@@ -27,6 +27,8 @@ const PAGE_MAX: usize = 500;
 const PAGE: usize = 50;
 /// Accounts read from the store at once while searching.
 const CHUNK: usize = 500;
+/// Domains that one account administers.
+const MANAGES_MAX: usize = 1_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,6 +122,7 @@ pub(super) struct Change {
     quota_messages: Option<Option<u64>>,
     state: Option<AccountState>,
     is_admin: Option<bool>,
+    manages: Option<Vec<String>>,
     #[serde(default, deserialize_with = "named")]
     language: Option<Option<String>>,
 }
@@ -150,9 +153,29 @@ impl Change {
             quota_messages: self.quota_messages,
             state: self.state,
             is_admin: self.is_admin,
+            manages: self.manages(web)?,
             language,
             password_hash: None,
         })
+    }
+
+    /// All domains that the account administers after the change.
+    fn manages(&self, web: &Web) -> Result<Option<Vec<DomainName>>, ApiError> {
+        let Some(texts) = &self.manages else { return Ok(None) };
+        if texts.len() > MANAGES_MAX {
+            return Err(ApiError::invalid("too-many-domains").field("manages"));
+        }
+        let known = web.store().domains()?;
+        let mut names = Vec::with_capacity(texts.len());
+        for (n, text) in texts.iter().enumerate() {
+            let field = format!("manages.{n}");
+            let name = rules::domain(text).map_err(|problem| problem.at(&field))?;
+            if !known.iter().any(|domain| domain.name == name) {
+                return Err(ApiError::invalid("domain-unknown").field(field));
+            }
+            names.push(name);
+        }
+        Ok(Some(names))
     }
 
     /// All aliases after the change: those it has may stay, others must be free.
@@ -193,14 +216,14 @@ pub(super) async fn change(
     Body(input): Body<Change>,
 ) -> Result<impl IntoResponse, ApiError> {
     let account = find(&web, id)?;
-    let loses = input.state == Some(AccountState::Disabled) || input.is_admin == Some(false);
+    let is_shut = input.state.is_some_and(|state| state != AccountState::Active);
+    let loses = is_shut || input.is_admin == Some(false);
     if loses && is_self(&by, id) {
         return Err(ApiError::conflict("not-yourself"));
     }
     let change = input.check(&web, &account)?;
-    let is_disabled = change.state == Some(AccountState::Disabled);
     by.store(&web).update_account(account.id, change).await?;
-    if is_disabled {
+    if is_shut {
         web.sign_out(Who::Account(account.id), None);
     }
     tracing::info!(account = %account.address, by = by.login(), "account changed");
