@@ -229,9 +229,14 @@ fn the_tools_of_openldap_do_their_work() {
     let sorted = office.search(&["-E", "sss=-uid", tal, "uid"]);
     assert_eq!(uids(sorted.must_be(0)), "hans gerd fred emil");
     // The tool asks for the next window; it ends with what it does not understand.
-    let list = ["-LLL", "-b", PEOPLE, "-E", "sss=uid", "-E", "vlv=1/1/3/0", tal, "uid"];
-    let list = office.admin("ldapsearch", &list, "end\n");
+    let slice = ["-LLL", "-b", PEOPLE, "-E", "sss=uid", "-E", "vlv=1/1/3/0", tal, "uid"];
+    let list = office.admin("ldapsearch", &slice, "end\n");
     assert_eq!(uids(&list), "fred gerd hans", "{}{}", list.out, list.err);
+    // A list that was looked at is kept; it is another once somebody came.
+    office.admin("ldapadd", &[], &person("egon", "")).must_be(0);
+    let list = office.admin("ldapsearch", &slice, "end\n");
+    assert_eq!(uids(&list), "emil fred gerd", "{}{}", list.out, list.err);
+    office.admin("ldapdelete", &[&format!("uid=egon,{PEOPLE}")], "").must_be(0);
     assert_eq!(uids(office.search(&["-z", "2", tal, "uid"]).must_be(4)), "emil fred");
     office.search(&["-E", "!1.2.3.4", tal]).must_be(12);
     office.admin("ldapsearch", &["-b", "cn=no,dc=office,dc=test"], "").must_be(32);

@@ -92,23 +92,30 @@ impl Session {
 
     /// The admin's DN, if `name` is one of the admin's names.
     pub(crate) fn admin_dn(&self, name: &str) -> Result<Option<String>, Fail> {
-        let ctx = self.conn.ctx();
-        let broken = |err: &store::StoreError| reply::of_store(self.conn.session(), err);
-        let domains = ctx.store.domains().map_err(|err| broken(&err))?;
-        let bases = domains.iter().map(|domain| {
-            let labels = domain.name.as_str().split('.').map(|label| format!("dc={label}"));
-            labels.collect::<Vec<_>>().join(",")
-        });
-        let mut names = bases.map(|base| format!("cn={ADMIN},{base}"));
-        if name.eq_ignore_ascii_case(ADMIN) {
-            return Ok(Some(names.next().unwrap_or_else(|| format!("cn={ADMIN}"))));
-        }
-        if !name.contains('=') {
+        let short = format!("cn={ADMIN}");
+        let asked = match name.eq_ignore_ascii_case(ADMIN) {
+            true => None,
+            false if name.contains('=') => Some(dn(name)?),
+            false => return Ok(None),
+        };
+        let is_cn = |asked: &Dn| {
+            let rdn = asked.rdn().map(directory::Rdn::avas).unwrap_or_default();
+            matches!(rdn, [ava] if ava.attribute().key() == "cn"
+                && ava.value().eq_ignore_ascii_case(ADMIN.as_bytes()))
+        };
+        if asked.as_ref().is_some_and(|asked| !is_cn(asked)) {
             return Ok(None);
         }
-        let asked = dn(name)?.normalised();
+        let domains = self.conn.ctx().store.domain_names();
+        let domains = domains.map_err(|err| reply::of_store(self.conn.session(), &err))?;
+        let mut names = domains.iter().map(|domain| {
+            let labels = domain.as_str().split('.').map(|label| format!("dc={label}"));
+            format!("{short},{}", labels.collect::<Vec<_>>().join(","))
+        });
+        let Some(asked) = asked else { return Ok(Some(names.next().unwrap_or(short))) };
+        let asked = asked.normalised();
         let is_asked = |known: &String| Dn::parse(known).is_ok_and(|dn| dn.normalised() == asked);
-        Ok(names.chain([format!("cn={ADMIN}")]).find(is_asked))
+        Ok(names.find(is_asked).or_else(|| is_asked(&short).then(|| short.clone())))
     }
 
     /// Enters an account.

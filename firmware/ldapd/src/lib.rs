@@ -18,6 +18,7 @@ mod compare;
 mod controls;
 mod extended;
 mod filter;
+mod finding;
 mod frame;
 #[expect(clippy::expect_used, reason = "a fuzzer says so by failing")]
 pub mod fuzzing;
@@ -40,6 +41,8 @@ use ::session::{Conn, Refusal, Service};
 use base::TierBudget;
 use tokio::sync::Semaphore;
 
+use crate::finding::Finding;
+
 /// How long a connection may last without a bind.
 const BIND_WITHIN: Duration = Duration::from_secs(60);
 /// What a large message is counted in, bytes.
@@ -54,6 +57,7 @@ const BUSY: &[u8] =
 pub struct Ldap {
     implicit_tls: bool,
     large: Large,
+    finding: Finding,
 }
 
 /// The room for messages above [`LARGE_UNIT`], of all connections together.
@@ -82,13 +86,13 @@ impl Ldap {
     /// The service of port 389, where TLS begins by StartTLS; [`Ldap::over_tls`] makes that of 636.
     #[must_use]
     pub fn new(budget: &TierBudget) -> Self {
-        Self { implicit_tls: false, large: Large::of(budget) }
+        Self { implicit_tls: false, large: Large::of(budget), finding: Finding::new() }
     }
 
-    /// The same service with TLS from the first byte; both share what limits large messages.
+    /// The same service with TLS from the first byte; both share what limits large messages and searches.
     #[must_use]
     pub fn over_tls(&self) -> Self {
-        Self { implicit_tls: true, large: self.large.clone() }
+        Self { implicit_tls: true, ..self.clone() }
     }
 }
 
@@ -110,7 +114,7 @@ impl Service for Ldap {
     }
 
     async fn run(&self, conn: Conn) {
-        session::Session::new(conn, self.large.clone()).serve().await;
+        session::Session::new(conn, self).serve().await;
     }
 }
 

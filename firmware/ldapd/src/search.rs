@@ -14,6 +14,7 @@ use session::rules::{self, Operation, Role, Target};
 use store::EntryId;
 
 use crate::controls::{self, Controls, SortKey};
+use crate::finding::List;
 use crate::guard::guarded;
 use crate::list::{self, Page};
 use crate::message::{Control, Search};
@@ -21,7 +22,7 @@ use crate::reply::{self, Fail, Kind, refused};
 use crate::root;
 use crate::select::Selection;
 use crate::session::{FLUSH_AT, Session, Who, dn};
-use crate::view::{self, Shown};
+use crate::view::{self, Found, Shown};
 
 /// How long the finding may take.
 const TIME_MAX: Duration = Duration::from_secs(30);
@@ -46,6 +47,12 @@ pub(crate) struct Quest {
 }
 
 impl Quest {
+    /// All that decides what is found, and in which order.
+    fn question(&self) -> String {
+        let Self { base, scope, filter, role, own, keys, limit, stop: _, until: _ } = self;
+        format!("{base:?} {scope:?} {filter:?} {role:?} {own:?} {keys:?} {limit}")
+    }
+
     /// True as long as somebody waits for the outcome.
     pub(crate) fn may_go_on(&self) -> bool {
         !self.stop.load(Ordering::Relaxed) && Instant::now() < self.until
@@ -190,24 +197,34 @@ impl Session {
                 quest.keys.clear();
             }
         }
+        let Some(slice) = &controls.vlv else {
+            return Ok(Ok(Page::first(self.find(quest).await?.found, answers)));
+        };
+        let list = self.sorted_list(quest).await?;
+        let (ids, told) = list::cut(&list.found.ids, list.sorted.as_ref(), slice);
+        answers.push(told);
+        Ok(Ok(Page::first(Found { ids, code: list.found.code }, answers)))
+    }
+
+    async fn find(&mut self, quest: Quest) -> Result<List, Fail> {
         let store = self.conn.ctx().store.clone();
-        let slice = controls.vlv.clone();
-        let work = tokio::task::spawn_blocking(move || {
-            let (mut found, sorted) = view::find(&store, &quest)?;
-            let mut answer = None;
-            if let Some(slice) = slice {
-                let (ids, told) = list::cut(&found.ids, sorted.as_ref(), &slice);
-                (found.ids, answer) = (ids, Some(told));
-            }
-            Ok((found, answer))
-        });
-        match self.wait_for(work).await? {
-            Ok::<_, store::StoreError>((found, answer)) => {
-                answers.extend(answer);
-                Ok(Ok(Page::first(found, answers)))
-            }
-            Err(err) => Err(reply::of_store(self.conn.session(), &err)),
+        let work = self.finding.run(move || view::find(&store, &quest));
+        let found = self.wait_for(work).await?;
+        found.map_err(|err| reply::of_store(self.conn.session(), &err))
+    }
+
+    /// The whole list that slices are cut from: one that is kept, or one that is found and kept.
+    async fn sorted_list(&mut self, quest: Quest) -> Result<Arc<List>, Fail> {
+        let question = quest.question();
+        let generation = self.conn.ctx().store.directory_generation();
+        if let Some(list) = self.finding.known(generation, &question) {
+            return Ok(list);
         }
+        let list = Arc::new(self.find(quest).await?);
+        if list.found.code != Some(Code::TimeLimitExceeded) {
+            self.finding.keep(generation, question, &list);
+        }
+        Ok(list)
     }
 
     /// Writes the entries, as fast as the client takes them.

@@ -20,10 +20,11 @@ use session::sasl::Exchange;
 use session::{Conn, ConnError};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::finding::Finding;
 use crate::list::Lists;
 use crate::message::{self, Bad, Message, Request};
 use crate::reply::{self, Fail, Kind, refused};
-use crate::{LARGE_UNIT, Large, extended, frame};
+use crate::{LARGE_UNIT, Large, Ldap, extended, frame};
 
 /// Silence that ends a connection somebody is bound on.
 const IDLE: Duration = Duration::from_secs(15 * 60);
@@ -78,22 +79,24 @@ pub(crate) struct Session {
     arriving: Option<OwnedSemaphorePermit>,
     /// Lists that the client reads in pages.
     pub(crate) lists: Lists,
+    pub(crate) finding: Finding,
     bad: u32,
     /// The client has sent its last byte.
     is_over: bool,
 }
 
 impl Session {
-    pub(crate) fn new(conn: Conn, large: Large) -> Self {
+    pub(crate) fn new(conn: Conn, service: &Ldap) -> Self {
         Self {
             conn,
             who: Who::Anonymous,
             exchange: None,
             waiting: VecDeque::new(),
             running: None,
-            large,
+            large: service.large.clone(),
             arriving: None,
             lists: Lists::default(),
+            finding: service.finding.clone(),
             bad: 0,
             is_over: false,
         }
@@ -318,14 +321,15 @@ impl Session {
     /// Waits for work off the runtime's threads and reads what the client sends meanwhile.
     pub(crate) async fn wait_for<T: Send + 'static>(
         &mut self,
-        mut work: tokio::task::JoinHandle<T>,
+        mut work: tokio::task::JoinHandle<Option<T>>,
     ) -> Result<T, Fail> {
         loop {
             let may_read = !self.is_over && self.conn.pending_out() <= FLUSH_AT;
             tokio::select! {
                 biased;
                 done = &mut work => {
-                    return done.map_err(|_| refused(Code::Other, "the search broke down"));
+                    let broken = || refused(Code::Other, "the search broke down");
+                    return done.ok().flatten().ok_or_else(broken);
                 }
                 more = self.conn.more(), if may_read => {
                     self.is_over = more? == 0;

@@ -6,11 +6,11 @@ use ldap3_proto::proto::LdapSearchScope;
 use session::Conn;
 use session::rules::{self, Role, Target};
 use store::{
-    Account, DirectorySearch, DirectoryView, Entry, EntryId, Scope, SearchEnd, SortedEntries,
-    Store, StoreError,
+    Account, DirectorySearch, DirectoryView, Entry, EntryId, Scope, SearchEnd, Store, StoreError,
 };
 
 use crate::controls::SortKey;
+use crate::finding::List;
 use crate::reply::{self, Fail};
 use crate::search::Quest;
 use crate::session::Session;
@@ -128,10 +128,7 @@ pub(crate) fn unsortable(keys: &[SortKey], role: Role) -> Option<(Code, String)>
 }
 
 /// Finds, and sorts if that was asked for; the sorted list knows the places of values.
-pub(crate) fn find(
-    store: &Store,
-    quest: &Quest,
-) -> Result<(Found, Option<SortedEntries>), StoreError> {
+pub(crate) fn find(store: &Store, quest: &Quest) -> Result<List, StoreError> {
     let view = store.directory()?;
     let hides = |entry: &Entry, attribute: &AttributeType| {
         let is_own = quest.own.is_some() && entry.account == quest.own;
@@ -159,10 +156,11 @@ pub(crate) fn find(
     };
     let keys: Vec<store::SortKey> = quest.keys.iter().filter_map(sort_key).collect();
     if keys.is_empty() || found.end == SearchEnd::Stopped {
-        return Ok((Found { ids: found.ids, code }, None));
+        return Ok(List { found: Found { ids: found.ids, code }, sorted: None });
     }
     let sorted = view.sorted(&found.ids, &keys)?;
-    Ok((Found { ids: sorted.ids.clone(), code }, Some(sorted)))
+    let found = Found { ids: sorted.ids.clone(), code };
+    Ok(List { found, sorted: Some(sorted) })
 }
 
 fn sort_key(key: &SortKey) -> Option<store::SortKey> {

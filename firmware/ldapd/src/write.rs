@@ -11,7 +11,7 @@ use ldap3_proto::proto::{
     LdapAddRequest, LdapModify, LdapModifyDNRequest, LdapModifyRequest, LdapModifyType,
 };
 use session::rules::{self, Operation, Role, Target};
-use store::{DirectorySearch, Entry, Origin, Scope, Store, Via};
+use store::{DirectorySearch, Entry, Origin, Scope, Store, StoreError, Via};
 
 use crate::ber;
 use crate::controls::{self, Controls};
@@ -76,7 +76,7 @@ impl Session {
     }
 
     /// What an act of the store says.
-    fn outcome<T>(&self, done: Result<T, store::StoreError>) -> Result<T, Fail> {
+    fn outcome<T>(&self, done: Result<T, StoreError>) -> Result<T, Fail> {
         done.map_err(|err| reply::of_store(self.conn.session(), &err))
     }
 
@@ -191,7 +191,7 @@ impl Session {
         let by = self.who.dn().to_owned();
         let store = self.store();
         // Somewhere else they may be accounts no more.
-        let moved = if superior.is_some() { self.accounts_below(&name)? } else { Vec::new() };
+        let moved = if superior.is_some() { self.accounts_below(&name).await? } else { Vec::new() };
         let done = store.rename_entry(name, rdn, request.deleteoldrdn, superior, assertion, by);
         let (before, after) = self.outcome(done.await)?;
         let answers = self.read_answers(Some(before), Some(after), &controls, role)?;
@@ -206,22 +206,27 @@ impl Session {
     }
 
     /// The accounts of an entry and of all below it.
-    fn accounts_below(&self, name: &Dn) -> Result<Vec<AccountId>, Fail> {
-        let view = self.outcome(self.conn.ctx().store.directory())?;
-        let found = view.search(&DirectorySearch {
-            base: name,
-            scope: Scope::Subtree,
-            filter: &Filter::Present("objectClass".to_owned()),
-            size_limit: None,
-            shows: &|entry| entry.account.is_some(),
-            hides: &|_, _| false,
-            goes_on: &|| true,
+    async fn accounts_below(&mut self, name: &Dn) -> Result<Vec<AccountId>, Fail> {
+        let (store, name) = (self.conn.ctx().store.clone(), name.clone());
+        let work = self.finding.run(move || {
+            let view = store.directory()?;
+            let found = view.search(&DirectorySearch {
+                base: &name,
+                scope: Scope::Subtree,
+                filter: &Filter::Present("objectClass".to_owned()),
+                size_limit: None,
+                shows: &|entry| entry.account.is_some(),
+                hides: &|_, _| false,
+                goes_on: &|| true,
+            })?;
+            let mut accounts = Vec::new();
+            for id in found.ids {
+                accounts.extend(view.entry(id)?.and_then(|entry| entry.account));
+            }
+            Ok::<_, StoreError>(accounts)
         });
-        let mut accounts = Vec::new();
-        for id in self.outcome(found)?.ids {
-            accounts.extend(self.outcome(view.entry(id))?.and_then(|entry| entry.account));
-        }
-        Ok(accounts)
+        let found = self.wait_for(work).await?;
+        self.outcome(found)
     }
 
     /// The entries that the read controls ask for.

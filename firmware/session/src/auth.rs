@@ -384,9 +384,9 @@ impl Auth {
                 Err(_) => Ok(None),
             };
         }
-        let domains = self.shared.store.domains()?;
+        let domains = self.shared.store.domain_names()?;
         let [only] = domains.as_slice() else { return Ok(None) };
-        match Address::new(login, only.name.clone()) {
+        match Address::new(login, only.clone()) {
             Ok(address) => self.shared.store.account_by_address(&address),
             Err(_) => Ok(None),
         }

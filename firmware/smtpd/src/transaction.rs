@@ -119,8 +119,8 @@ impl Session {
             ForwardPath::Address(address) => Some(address.clone()),
             // RFC 5321 §4.5.1.
             ForwardPath::Postmaster => {
-                let domains = self.conn.ctx().store.domains().ok()?;
-                Address::new("postmaster", domains.into_iter().next()?.name).ok()
+                let domains = self.conn.ctx().store.domain_names().ok()?;
+                Address::new("postmaster", domains.into_iter().next()?).ok()
             }
         }
     }

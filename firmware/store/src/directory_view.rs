@@ -124,6 +124,13 @@ impl Store {
     pub fn directory(&self) -> Result<DirectoryView, StoreError> {
         Ok(DirectoryView { snapshot: self.snapshot()? })
     }
+
+    /// A number of this run that is another after each act that changed the directory: what was found of a
+    /// [`DirectoryView`] that was taken after a look at it holds as long as it stays.
+    #[must_use]
+    pub fn directory_generation(&self) -> u64 {
+        self.inner.watchers.directory()
+    }
 }
 
 /// # Errors

@@ -30,6 +30,11 @@ impl Store {
         domain::list(&self.snapshot()?)
     }
 
+    /// The names of all domains, in their order.
+    pub fn domain_names(&self) -> Result<Vec<DomainName>, StoreError> {
+        domain::names(&self.snapshot()?, usize::MAX)
+    }
+
     /// With INBOX, Drafts, Sent, Trash, Junk, Archive, all subscribed. `AddressTaken`, `NoSuchDomain`.
     pub async fn create_account(&self, account: NewAccount) -> Result<AccountId, StoreError> {
         self.act(move |tx| account::create(tx, &account)).await

@@ -28,6 +28,7 @@ pub(crate) struct Watchers {
     accounts: Accounts,
     annotations: broadcast::Sender<Arc<AnnotationChange>>,
     next_listener: AtomicU64,
+    directory: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -45,6 +46,7 @@ impl Watchers {
             accounts: Accounts::default(),
             annotations: broadcast::Sender::new(ANNOTATIONS_KEPT),
             next_listener: AtomicU64::new(1),
+            directory: AtomicU64::new(0),
         }
     }
 
@@ -76,6 +78,11 @@ impl Watchers {
         (number, self.annotations.subscribe())
     }
 
+    /// How often the directory has changed in this run.
+    pub(crate) fn directory(&self) -> u64 {
+        self.directory.load(Ordering::Acquire)
+    }
+
     pub(crate) fn queue(&self) -> watch::Receiver<u64> {
         self.queue.subscribe()
     }
@@ -105,6 +112,9 @@ impl Watchers {
         for change in effects.annotated {
             // Nobody listens: nobody need be told.
             let _unheard = self.annotations.send(change).is_err();
+        }
+        if effects.directory_changed {
+            self.directory.fetch_add(1, Ordering::Release);
         }
         if effects.queue_changed {
             self.queue.send_modify(|n| *n = n.wrapping_add(1));

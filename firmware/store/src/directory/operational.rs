@@ -90,22 +90,8 @@ fn uuid(uuid: &[u8; 16]) -> String {
 
 /// GeneralizedTime in UTC: RFC 4517 §3.3.13.
 fn time(at: Timestamp) -> String {
-    let seconds = at.0.div_euclid(1000);
-    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Days since 0000-03-01, so that the leap day ends a year: H. Hinnant, "chrono-compatible low-level date
-    // algorithms".
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute) = (second / 3600, second % 3600 / 60);
-    format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{:02}Z", second % 60)
+    let c = at.civil();
+    format!("{:04}{:02}{:02}{:02}{:02}{:02}Z", c.year, c.month, c.day, c.hour, c.minute, c.second)
 }
 
 /// An entry as a filter looks at it.

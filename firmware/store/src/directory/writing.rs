@@ -56,6 +56,7 @@ pub(crate) fn put(
     let (gone, rows) = views::change(&tx.tables, before, &stored)?;
     replace(tx, &gone, rows)?;
     tx.put(T::Entry, &id_key(id), &entry::encode(&stored.entry)?)?;
+    tx.effects.directory_changed = true;
     if let Some(account) = stored.entry.account {
         let row = AccountRow { deleted_at: None, entry: id };
         tx.put(T::Account, &account_key(account), &row.encode())?;
@@ -86,6 +87,7 @@ pub(crate) fn remove(tx: &mut Tx<'_, '_>, stored: &Stored) -> Result<(), StoreEr
     let gone = views::rows(&tx.tables, stored)?;
     replace(tx, &gone, Rows::new())?;
     tx.remove(T::Entry, &id_key(stored.id))?;
+    tx.effects.directory_changed = true;
     if let Some(account) = stored.entry.account {
         end_account(tx, account, &stored.entry)?;
     }

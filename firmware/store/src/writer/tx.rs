@@ -32,6 +32,8 @@ pub(crate) struct Effects {
     pub(crate) annotated: Vec<Arc<AnnotationChange>>,
     /// The spool changed.
     pub(crate) queue_changed: bool,
+    /// An entry came, changed or went.
+    pub(crate) directory_changed: bool,
     /// The settings behind the commit.
     pub(crate) settings: Arc<Settings>,
 }
@@ -43,6 +45,7 @@ impl Effects {
             accounts: BTreeSet::new(),
             annotated: Vec::new(),
             queue_changed: false,
+            directory_changed: false,
             settings,
         }
     }
