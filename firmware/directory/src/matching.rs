@@ -32,6 +32,13 @@ pub fn identity(attribute: &AttributeType, value: &[u8]) -> Vec<u8> {
     normalise(attribute, value).unwrap_or_else(|| value.to_vec())
 }
 
+/// A key of text without the marks on its letters: `müller` becomes `muller`. For people who look for a name
+/// that they cannot type; no rule of LDAP.
+#[must_use]
+pub fn without_accents(key: &[u8]) -> Vec<u8> {
+    prepare::without_accents(key)
+}
+
 /// True if both are the same value of the attribute.
 pub fn is_equal(attribute: &AttributeType, left: &[u8], right: &[u8]) -> bool {
     left == right || identity(attribute, left) == identity(attribute, right)

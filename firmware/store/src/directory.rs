@@ -13,6 +13,7 @@ pub(crate) mod domain;
 pub(crate) mod entry;
 pub(crate) mod group;
 pub(crate) mod indexed;
+pub(crate) mod listing;
 pub(crate) mod operational;
 pub(crate) mod place;
 pub(crate) mod resolve;
@@ -164,6 +165,57 @@ impl std::fmt::Debug for AccountChange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AccountChange").finish_non_exhaustive()
     }
+}
+
+/// What accounts are listed by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccountSort {
+    /// The name, in the directory's order.
+    #[default]
+    Name,
+    /// The primary address.
+    Address,
+    /// Bytes in the mailboxes.
+    Used,
+    /// Most bytes; without limit comes last.
+    Quota,
+    /// Active, disabled, suspended.
+    State,
+}
+
+/// Which accounts are listed, and how.
+#[derive(Clone, Debug, Default)]
+pub struct AccountQuery {
+    /// Words that each are a part of a name, an address or a telephone number; case and accents do not matter.
+    pub search: String,
+    /// Who asks sees the accounts of these domains only.
+    pub seen: Option<Vec<DomainName>>,
+    /// Only those of this domain.
+    pub domain: Option<DomainName>,
+    /// Only those in this state.
+    pub state: Option<AccountState>,
+    /// Only those that come from an external directory, or only those that do not.
+    pub is_external: Option<bool>,
+    /// The order; of those that are equal in it, the one by address.
+    pub sort: AccountSort,
+    /// The other way round.
+    pub is_descending: bool,
+    /// Accounts before the page.
+    pub offset: usize,
+    /// Accounts on the page.
+    pub limit: usize,
+}
+
+/// A page of accounts.
+#[derive(Clone, Debug, Default)]
+pub struct AccountPage {
+    /// The accounts.
+    pub accounts: Vec<Account>,
+    /// How many fit.
+    pub found: u64,
+    /// How many who asks may see.
+    pub total: u64,
 }
 
 /// What an account uses and may use.

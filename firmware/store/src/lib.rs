@@ -80,8 +80,8 @@ mod writer;
 pub use acl::{Access, AclOp, Found, NewPlace, OFFICE, Rights};
 pub use annotation::{AnnotationChange, AnnotationScope};
 pub use directory::{
-    Account, AccountChange, AccountState, Alias, Domain, Entry, EntryId, Group, NewAccount, Quota,
-    Resolution,
+    Account, AccountChange, AccountPage, AccountQuery, AccountSort, AccountState, Alias, Domain,
+    Entry, EntryId, Group, NewAccount, Quota, Resolution,
 };
 pub use directory_view::{
     DirectoryFound, DirectorySearch, DirectoryView, Scope, SearchEnd, SortKey, SortedEntries,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use base::{AccountId, Address, DomainName};
 use tokio::sync::watch;
 
-use crate::directory::{account, alias, domain, resolve, tree};
+use crate::directory::{account, alias, domain, listing, resolve, tree};
 use crate::{
-    Account, AccountChange, Alias, Domain, Entry, NewAccount, Resolution, Settings, Store,
-    StoreError, TlsIdentity, settings,
+    Account, AccountChange, AccountPage, AccountQuery, Alias, Domain, Entry, NewAccount,
+    Resolution, Settings, Store, StoreError, TlsIdentity, settings,
 };
 
 /// # Errors
@@ -89,6 +89,12 @@ impl Store {
     /// Accounts behind `after`, by id, at most `limit`.
     pub fn accounts(&self, after: AccountId, limit: usize) -> Result<Vec<Account>, StoreError> {
         account::list(&self.snapshot()?, after, limit)
+    }
+
+    /// A page of accounts as somebody looks for them. Reads as many index rows as there are accounts: not on
+    /// the runtime's threads.
+    pub fn find_accounts(&self, query: &AccountQuery) -> Result<AccountPage, StoreError> {
+        listing::run(&self.snapshot()?, &self.settings(), query)
     }
 
     /// How many accounts there are.

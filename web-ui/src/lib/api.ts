@@ -193,7 +193,7 @@ export const api = {
   addDomain: (name: string) => post<Domain>('/admin/domains', { name }),
   deleteDomain: (name: string) => del(`/admin/domains/${seg(name)}`),
 
-  accounts: (p: { after?: number; limit?: number; search?: string }) =>
+  accounts: (p: { offset?: number; limit?: number; search?: string }) =>
     get<Page<Account, number>>(`/admin/accounts${query(p)}`),
   account: (id: number) => get<Account>(`/admin/accounts/${id}`),
   addAccount: (a: NewAccount) => post<Account>('/admin/accounts', a),

@@ -3,7 +3,7 @@
 //! Nothing is prohibited: the RFC's table is Unicode 3.2, and a name with a newer character in it must be
 //! found too. slapd does the same.
 
-use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use stringprep::tables::{case_fold_for_nfkc, non_ascii_space_character};
 
 /// What stands for nothing: RFC 4518 §2.2.
@@ -32,6 +32,17 @@ pub(super) fn ascii(value: &[u8], folds: bool) -> Vec<u8> {
             byte => *byte,
         })
         .collect()
+}
+
+/// Text without combining diacritical marks; what is no UTF-8 stays.
+pub(super) fn without_accents(text: &[u8]) -> Vec<u8> {
+    if text.is_ascii() {
+        return text.to_vec();
+    }
+    let Ok(text) = std::str::from_utf8(text) else { return text.to_vec() };
+    let parts = DecomposingNormalizerBorrowed::new_nfd().normalize(text);
+    let is_mark = |c: &char| matches!(c, '\u{300}'..='\u{36f}');
+    parts.chars().filter(|c| !is_mark(c)).collect::<String>().into_bytes()
 }
 
 /// What a normal form can bring that must be folded again (`🄐` is `(A)`): prepared text is stable after

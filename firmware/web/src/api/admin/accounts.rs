@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use base::{AccountId, DomainName};
 use serde::Deserialize;
 use serde_json::json;
-use store::{Account, AccountChange, AccountState, StoreError};
+use store::{Account, AccountChange, AccountQuery, AccountSort, AccountState, StoreError};
 
 use crate::Web;
 use crate::api::accounts_input::{AccountInput, Taken};
@@ -25,33 +25,64 @@ use crate::sessions::Who;
 /// Accounts on a page.
 const PAGE_MAX: usize = 500;
 const PAGE: usize = 50;
-/// Accounts read from the store at once while searching.
-const CHUNK: usize = 500;
+/// Longest search, bytes.
+const SEARCH_MAX: usize = 200;
 /// Domains that one account administers.
 const MANAGES_MAX: usize = 1_000;
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Order {
+    #[default]
+    Asc,
+    Desc,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Source {
+    Local,
+    External,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
     #[serde(default)]
-    after: u32,
+    offset: usize,
     limit: Option<usize>,
     #[serde(default)]
     search: String,
     #[serde(default)]
     domain: String,
+    state: Option<AccountState>,
+    source: Option<Source>,
+    #[serde(default)]
+    sort: AccountSort,
+    #[serde(default)]
+    order: Order,
 }
 
 impl Query {
-    fn takes(&self, account: &Account, wanted: &str, domain: Option<&DomainName>) -> bool {
-        if domain.is_some_and(|domain| account.address.domain() != domain) {
-            return false;
+    fn check(self) -> Result<AccountQuery, ApiError> {
+        let domain = match self.domain.as_str() {
+            "" => None,
+            name => Some(rules::domain(name).map_err(|problem| problem.at("domain"))?),
+        };
+        if self.search.len() > SEARCH_MAX {
+            return Err(ApiError::invalid("search-too-long").field("search"));
         }
-        let contains = |text: &str| text.to_lowercase().contains(wanted);
-        wanted.is_empty()
-            || contains(&account.name)
-            || contains(&account.address.to_string())
-            || account.aliases.iter().any(|alias| contains(&alias.to_string()))
+        Ok(AccountQuery {
+            search: self.search,
+            seen: None,
+            domain,
+            state: self.state,
+            is_external: self.source.map(|source| matches!(source, Source::External)),
+            sort: self.sort,
+            is_descending: matches!(self.order, Order::Desc),
+            offset: self.offset,
+            limit: self.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX),
+        })
     }
 }
 
@@ -59,32 +90,19 @@ pub(super) async fn list(
     State(web): State<Web>,
     Params(query): Params<Query>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
-    let wanted = query.search.trim().to_lowercase();
-    let domain = match query.domain.as_str() {
-        "" => None,
-        name => Some(rules::domain(name).map_err(|problem| problem.at("domain"))?),
-    };
-    let (mut after, mut items, mut next) = (AccountId(query.after), Vec::new(), None);
-    'pages: loop {
-        let page = web.store().accounts(after, CHUNK)?;
-        let Some(last) = page.last() else { break };
-        let last = last.id;
-        for account in &page {
-            if !query.takes(account, &wanted, domain.as_ref()) {
-                continue;
-            }
-            if items.len() == limit {
-                next = Some(after.0);
-                break 'pages;
-            }
-            items.push(AccountView::of(&web, account)?);
-            after = account.id;
-        }
-        after = last;
-    }
-    let total = web.store().accounts_len()?;
-    Ok(Json(json!({ "items": items, "next": next, "total": total })))
+    let query = query.check()?;
+    // Reads a row of the index for each account: not on the threads that serve connections.
+    let finding = tokio::task::spawn_blocking(move || {
+        let page = web.store().find_accounts(&query)?;
+        let items = page.accounts.iter().map(|account| AccountView::of(&web, account));
+        let items = items.collect::<Result<Vec<_>, ApiError>>()?;
+        let next = query.offset.saturating_add(items.len());
+        let next = (!items.is_empty() && (next as u64) < page.found).then_some(next);
+        let (found, total) = (page.found, page.total);
+        Ok(json!({ "items": items, "next": next, "found": found, "total": total }))
+    });
+    let answer: Result<_, ApiError> = finding.await.map_err(|_| ApiError::busy())?;
+    answer.map(Json)
 }
 
 pub(super) async fn add(
