@@ -1,6 +1,7 @@
 //! Real clients against `postroomd serve --provision` with the example of the design: swaks sends in, mbsync
-//! and Thunderbird read, curl and fetchmail fetch by POP3, curl sends out by 465.
+//! and Thunderbird read, curl and fetchmail fetch by POP3, curl sends out by 465, shelldap keeps the directory.
 
+mod directory;
 mod mbsync;
 mod pop3;
 mod thunderbird;

@@ -14,6 +14,7 @@ const CLIENTS: &[Need] = &[
     Need { file: "/usr/share/perl5/IO/Socket/SSL.pm", package: "libio-socket-ssl-perl" },
     Need { file: "/usr/bin/mbsync", package: "isync" },
     Need { file: "/usr/bin/curl", package: "curl" },
+    Need { file: "/usr/bin/shelldap", package: "shelldap" },
     Need { file: "/usr/bin/fetchmail", package: "fetchmail" },
     Need { file: "/usr/bin/openssl", package: "openssl" },
     Need { file: "/usr/bin/thunderbird", package: "thunderbird" },

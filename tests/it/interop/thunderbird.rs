@@ -12,7 +12,7 @@ const MANY: u32 = 10_000;
 /// Messages of one APPEND (RFC 3502): as many as the server takes.
 const AT_ONCE: u32 = 100;
 
-fn script(office: &Office, name: &str) -> Command {
+pub(super) fn script(office: &Office, name: &str) -> Command {
     let python =
         std::env::var_os("POSTROOM_PYTHON").expect("POSTROOM_PYTHON (cargo xtask test sets it)");
     let script: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop").join(name);
