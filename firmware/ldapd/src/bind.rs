@@ -141,6 +141,9 @@ impl Session {
                 refused(Code::UnwillingToPerform, "this account may not log in")
             }
             LoginError::Busy => refused(Code::Busy, "too busy, try again later"),
+            LoginError::Unavailable => {
+                refused(Code::Unavailable, "the external directory does not answer")
+            }
             LoginError::NotAllowed => {
                 refused(Code::InsufficientAccessRights, "acting as another is not allowed")
             }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use argon2::password_hash::PasswordHasher;
@@ -16,6 +16,7 @@ use store::{Account, AccountState, Store, StoreError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use crate::elsewhere::PasswordKeeper;
 use crate::sasl::scram::Verifier;
 use crate::schemes;
 use crate::throttle::Throttle;
@@ -55,6 +56,9 @@ pub enum LoginError {
     /// Too many logins at once.
     #[error("too busy")]
     Busy,
+    /// Who keeps the password cannot be asked, and has not been for too long.
+    #[error("the external directory does not answer")]
+    Unavailable,
     /// The directory could not be asked.
     #[error("the directory cannot be read")]
     Store(#[from] StoreError),
@@ -72,6 +76,7 @@ struct Shared {
     waiting: Semaphore,
     throttle: Mutex<Throttle>,
     remembered: Mutex<BTreeMap<[u8; 32], Instant>>,
+    keeper: OnceLock<Arc<dyn PasswordKeeper>>,
     /// Random per start: what is remembered is of no use elsewhere.
     key: [u8; 32],
     /// Checked for unknown names, so that they take as long as known ones.
@@ -149,10 +154,26 @@ impl Auth {
                 waiting: Semaphore::new(WAITING_MAX),
                 throttle: Mutex::default(),
                 remembered: Mutex::default(),
+                keeper: OnceLock::new(),
                 key,
                 decoy: hash_now(&key).unwrap_or_default(),
             }),
         }
+    }
+
+    /// Of people from an external directory `keeper` is asked. The first one stays.
+    pub fn ask(&self, keeper: Arc<dyn PasswordKeeper>) {
+        if self.shared.keeper.set(keeper).is_err() {
+            tracing::error!("there is a keeper of passwords already");
+        }
+    }
+
+    pub(crate) fn keeper(&self) -> Option<Arc<dyn PasswordKeeper>> {
+        self.shared.keeper.get().cloned()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.shared.store
     }
 
     /// Waits in a bounded line for a turn to run argon2; the turn lasts as long as the permit.
@@ -169,6 +190,34 @@ impl Auth {
         let password = password.as_bytes().to_vec();
         let _turn = self.turn().await?;
         off_thread(move || record_now(&password)).await?.ok_or(LoginError::Busy)
+    }
+
+    /// As [`Auth::hash`], of bytes.
+    pub(crate) async fn record(&self, password: &[u8]) -> Result<String, LoginError> {
+        let password = password.to_vec();
+        let _turn = self.turn().await?;
+        off_thread(move || record_now(&password)).await?.ok_or(LoginError::Busy)
+    }
+
+    /// True if a password is of a length that is looked at.
+    pub(crate) fn is_taken(&self, password: &[u8]) -> bool {
+        password.len() <= PASSWORD_MAX
+    }
+
+    /// Checks a password, whatever is remembered, and remembers nothing.
+    pub(crate) async fn verify_once(&self, phc: &str, password: &[u8]) -> Result<bool, LoginError> {
+        let (phc, password) = (phc.to_owned(), password.to_vec());
+        let _turn = self.turn().await?;
+        off_thread(move || verify_now(&phc, &password)).await
+    }
+
+    /// True if this password was right for this PHC string not long ago.
+    pub(crate) fn remembers(&self, phc: &str, password: &[u8]) -> bool {
+        self.is_remembered(&self.token(phc, password))
+    }
+
+    pub(crate) fn remember_right(&self, phc: &str, password: &[u8]) {
+        self.remember(self.token(phc, password));
     }
 
     /// True if `password` belongs to the PHC string.
@@ -263,9 +312,17 @@ impl Auth {
         peer: IpAddr,
     ) -> Result<Account, LoginError> {
         let counted = counted(account.as_ref(), named);
-        let stored = account.as_ref().and_then(|a| a.password_hash.as_deref());
-        self.check(&counted, stored, password, peer).await?;
-        if let Some(account) = &account {
+        // Who may not log in need not be asked for there, where it would count as a wrong try.
+        let is_asked =
+            |account: &&Account| account.source.is_some() && account.state == AccountState::Active;
+        let elsewhere = account.as_ref().filter(is_asked);
+        if let Some(account) = elsewhere {
+            self.check_elsewhere(account, &counted, password, peer).await?;
+        } else {
+            let stored = account.as_ref().and_then(|a| a.password_hash.as_deref());
+            self.check(&counted, stored, password, peer).await?;
+        }
+        if let Some(account) = account.as_ref().filter(|account| account.source.is_none()) {
             if account.password_hash.as_deref().is_some_and(schemes::is_foreign) {
                 self.renew(account, password).await;
             } else if account.scram_verifier.is_none() {
@@ -277,6 +334,26 @@ impl Auth {
             Some(_) => Err(LoginError::Disabled),
             None => Err(LoginError::Wrong),
         }
+    }
+
+    /// As [`Auth::check`], of who comes from an external directory.
+    async fn check_elsewhere(
+        &self,
+        account: &Account,
+        counted: &str,
+        password: &[u8],
+        peer: IpAddr,
+    ) -> Result<(), LoginError> {
+        let may_try = || !lock(&self.shared.throttle).is_blocked(counted, peer, Instant::now());
+        if !may_try() {
+            return Err(LoginError::Throttled);
+        }
+        if !self.is_right_elsewhere(account, password, may_try).await? {
+            lock(&self.shared.throttle).failed(counted, peer, Instant::now());
+            return Err(LoginError::Wrong);
+        }
+        lock(&self.shared.throttle).succeeded(counted, peer);
+        Ok(())
     }
 
     /// Derives what SCRAM needs of a password that was set before it was known. The login does not depend
@@ -321,6 +398,8 @@ impl Auth {
         if lock(&self.shared.throttle).is_blocked(&counted, peer, Instant::now()) {
             return Err(LoginError::Throttled);
         }
+        // Who comes from elsewhere is asked for there, which needs the password: no SCRAM.
+        let account = account.filter(|account| account.source.is_none());
         let known = account.as_ref().and_then(|account| account.scram_verifier.as_deref());
         let verifier = match known.and_then(Verifier::parse) {
             Some(verifier) => verifier,
@@ -398,6 +477,12 @@ impl Auth {
         let mut hasher = blake3::Hasher::new_keyed(&self.shared.key);
         hasher.update(phc.as_bytes()).update(&[0]).update(password);
         *hasher.finalize().as_bytes()
+    }
+
+    /// As after an hour.
+    #[cfg(test)]
+    pub(crate) fn forget_remembered(&self) {
+        lock(&self.shared.remembered).clear();
     }
 
     fn is_remembered(&self, token: &[u8; 32]) -> bool {

@@ -171,3 +171,92 @@ async fn a_foreign_hash_is_replaced_at_the_first_login() {
     late.await.unwrap();
     login(b"secret").await.unwrap();
 }
+
+/// Plays an external directory: what it says is in `answers`, and who was asked about is counted.
+struct Played {
+    right: std::sync::Mutex<&'static str>,
+    silent: std::sync::Mutex<Option<crate::KeeperAnswer>>,
+    asked: std::sync::atomic::AtomicU32,
+}
+
+impl crate::PasswordKeeper for Played {
+    fn ask<'a>(&'a self, _: &'a store::Account, password: &'a [u8]) -> crate::KeeperReply<'a> {
+        self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let is_right = *self.right.lock().unwrap() == std::str::from_utf8(password).unwrap();
+        let silent = *self.silent.lock().unwrap();
+        let said = if is_right { crate::KeeperAnswer::Right } else { crate::KeeperAnswer::Wrong };
+        Box::pin(async move { silent.unwrap_or(said) })
+    }
+}
+
+fn anna_of_the_source() -> store::FromSource {
+    let value = |text: &str| vec![text.as_bytes().to_vec()];
+    store::FromSource {
+        domain: base::DomainName::parse("x.test").unwrap(),
+        kind: store::SourceKind::Person,
+        id: "1".to_owned(),
+        dn: "cn=Anna,dc=ad,dc=test".to_owned(),
+        name: "anna".to_owned(),
+        state: None,
+        attributes: [("cn", "Anna"), ("sn", "A"), ("mail", "anna@x.test")]
+            .map(|(key, text)| (key.to_owned(), value(text)))
+            .into(),
+    }
+}
+
+#[tokio::test]
+async fn who_comes_from_elsewhere_is_asked_for_there() {
+    use crate::{KeeperAnswer, LoginError};
+    let dir = tempfile::tempdir().unwrap();
+    let ctx = context(dir.path()).await;
+    ctx.store.create_domain(base::DomainName::parse("x.test").unwrap()).await.unwrap();
+    ctx.store.put_from_source(anna_of_the_source()).await.unwrap();
+    let played = Arc::new(Played { right: "first".into(), silent: None.into(), asked: 0.into() });
+    let asked = || played.asked.load(std::sync::atomic::Ordering::Relaxed);
+    ctx.auth.ask(played.clone());
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let login = async |password: &str| ctx.auth.login("anna", password.as_bytes(), here).await;
+
+    *played.silent.lock().unwrap() = Some(KeeperAnswer::Silent);
+    assert!(matches!(login("first").await, Err(LoginError::Unavailable)), "nothing is kept yet");
+    *played.silent.lock().unwrap() = None;
+    assert!(matches!(login("").await, Err(LoginError::Wrong)));
+    assert_eq!(asked(), 1, "a name without a password is not asked for");
+    let anna = login("first").await.unwrap();
+    let kept = ctx.store.account(anna.id).unwrap().unwrap();
+    assert!(kept.password_hash.is_some() && kept.source.unwrap().checked_at.is_some());
+    login("first").await.unwrap();
+    assert_eq!(asked(), 2, "a right login is remembered");
+    assert!(scram(&ctx, "anna", "first").await.is_err(), "SCRAM cannot ask");
+
+    *played.right.lock().unwrap() = "second";
+    assert!(matches!(login("third").await, Err(LoginError::Wrong)));
+    login("second").await.unwrap();
+    assert!(matches!(login("first").await, Err(LoginError::Wrong)), "the new one was used");
+
+    *played.silent.lock().unwrap() = Some(KeeperAnswer::Silent);
+    ctx.auth.forget_remembered();
+    login("second").await.unwrap();
+    assert!(matches!(login("first").await, Err(LoginError::Wrong)));
+    *played.silent.lock().unwrap() = Some(KeeperAnswer::Expired);
+    assert!(matches!(login("second").await, Err(LoginError::Unavailable)));
+    *played.silent.lock().unwrap() = None;
+
+    // Somebody who guesses is stopped here before he is stopped there.
+    let before = asked();
+    for _ in 0..20 {
+        assert!(login("guess").await.is_err());
+    }
+    assert!(asked() - before < 10, "{} guesses were passed on", asked() - before);
+
+    // Disabled there: not asked for any more.
+    let (before, locked) = (asked(), anna_of_the_source());
+    let locked = store::FromSource { state: Some("disabled".to_owned()), ..locked };
+    ctx.store.put_from_source(locked).await.unwrap();
+    let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    let refused = ctx.auth.login("anna", b"second", elsewhere).await;
+    assert!(matches!(refused, Err(LoginError::Disabled)), "{refused:?}");
+    let refused = ctx.auth.login("anna", b"guess", elsewhere).await;
+    assert!(matches!(refused, Err(LoginError::Wrong)), "{refused:?}");
+    assert_eq!(asked(), before);
+}

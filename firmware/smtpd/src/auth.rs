@@ -126,7 +126,10 @@ impl Session {
             }
             // Only who has the right password is told.
             LoginError::Disabled => replies::LOGIN_DISABLED,
-            LoginError::Throttled | LoginError::Busy | LoginError::Store(_) => replies::LOGIN_LATER,
+            LoginError::Throttled
+            | LoginError::Busy
+            | LoginError::Unavailable
+            | LoginError::Store(_) => replies::LOGIN_LATER,
         };
         tracing::info!(
             session = self.conn.session(),

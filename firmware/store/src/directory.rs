@@ -19,6 +19,7 @@ pub(crate) mod place;
 pub(crate) mod resolve;
 pub(crate) mod search;
 pub(crate) mod sorting;
+pub(crate) mod source;
 pub(crate) mod tree;
 pub(crate) mod views;
 pub(crate) mod writing;
@@ -104,6 +105,20 @@ pub struct Account {
     pub password_hash: Option<String>,
     /// Verifier of SCRAM-SHA-256 (RFC 5803). Never logged, never in an API's answer.
     pub scram_verifier: Option<String>,
+    /// The external directory that the person comes from and that keeps the password; `password_hash` then
+    /// is what it last called right.
+    pub source: Option<Box<AccountSource>>,
+}
+
+/// Where a person comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountSource {
+    /// The domain whose source it is.
+    pub domain: String,
+    /// The name of the person's entry there, at the last sync.
+    pub dn: String,
+    /// When it last said that the password is right.
+    pub checked_at: Option<Timestamp>,
 }
 
 impl std::fmt::Debug for Account {

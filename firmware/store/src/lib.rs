@@ -72,6 +72,7 @@ mod store_entries;
 mod store_mail;
 mod store_queue;
 mod store_recovery;
+mod store_source;
 mod text;
 mod upgrade;
 mod watchers;
@@ -80,8 +81,8 @@ mod writer;
 pub use acl::{Access, AclOp, Found, NewPlace, OFFICE, Rights};
 pub use annotation::{AnnotationChange, AnnotationScope};
 pub use directory::{
-    Account, AccountChange, AccountPage, AccountQuery, AccountSort, AccountState, Alias, Domain,
-    Entry, EntryId, Group, NewAccount, Quota, Resolution,
+    Account, AccountChange, AccountPage, AccountQuery, AccountSort, AccountSource, AccountState,
+    Alias, Domain, Entry, EntryId, Group, NewAccount, Quota, Resolution,
 };
 pub use directory_view::{
     DirectoryFound, DirectorySearch, DirectoryView, Scope, SearchEnd, SortKey, SortedEntries,
@@ -110,6 +111,9 @@ pub use spool::{
 };
 pub use staging::{Spill, Staged, Staging};
 pub use store::Store;
+pub use store_source::{
+    FromSource, SourceEntry, SourceKind, SourceOutcome, SourcePreset, SourceSettings, SourceTls,
+};
 pub use text::TextsRef;
 
 use std::path::PathBuf;

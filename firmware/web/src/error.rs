@@ -153,6 +153,9 @@ impl From<LoginError> for ApiError {
             // Of SASL, which the web pages do not speak.
             LoginError::Malformed | LoginError::NotAllowed => Self::forbidden("wrong-login"),
             LoginError::Busy => Self::busy(),
+            LoginError::Unavailable => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "source-unavailable")
+            }
             LoginError::Store(err) => err.into(),
         }
     }

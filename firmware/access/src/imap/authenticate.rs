@@ -43,6 +43,7 @@ impl Session {
             LoginError::Throttled => no("[LIMIT] Too many wrong tries, wait some minutes"),
             LoginError::Disabled => no("[CONTACTADMIN] This account may not log in"),
             LoginError::Busy => no("[UNAVAILABLE] Too busy, try again later"),
+            LoginError::Unavailable => no("[UNAVAILABLE] The password cannot be checked now"),
             LoginError::Malformed => {
                 no("[AUTHENTICATIONFAILED] This is not a message of the mechanism")
             }

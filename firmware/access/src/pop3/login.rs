@@ -107,6 +107,7 @@ impl Session {
             LoginError::Throttled => err("[LOGIN-DELAY] Too many wrong tries, wait some minutes"),
             LoginError::Disabled => err("[AUTH] This account may not log in"),
             LoginError::Busy => err("[SYS/TEMP] Too busy, try again later"),
+            LoginError::Unavailable => err("[SYS/TEMP] The password cannot be checked now"),
             LoginError::Malformed => err("[AUTH] This is not a message of the mechanism"),
             LoginError::NotAllowed => err("[AUTH] Acting as another is not allowed"),
             LoginError::Store(refused) => Fail::Answer(of_store(session, refused)),

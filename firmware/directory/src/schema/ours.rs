@@ -2,7 +2,7 @@
 //! `.1.N` attributes, `.2.N` classes, `.3.N` and `.4.N` names of others that have no number of their own.
 //! A number is never used for something else. A table and nothing else.
 
-use super::attribute::{AttributeType, Usage, dn, ia5, integer, text};
+use super::attribute::{AttributeType, Usage, dn, ia5, integer, text, time};
 use super::class::{ObjectClass, auxiliary};
 
 /// A number of ours.
@@ -36,6 +36,31 @@ pub(super) const ATTRIBUTES: &[AttributeType] = &[
         .fixed()
         .says("groups that name the entry as a member"),
     ia5(postroom!("1.8"), &["postroomManages"]).says("mail domains that the person administers"),
+    text(postroom!("1.13"), &["postroomSource"])
+        .usage(Usage::DirectoryOperation)
+        .single()
+        .fixed()
+        .says("domain whose external directory the entry comes from"),
+    text(postroom!("1.14"), &["postroomSourceId"])
+        .usage(Usage::DirectoryOperation)
+        .single()
+        .fixed()
+        .says("lasting id of the entry there"),
+    text(postroom!("1.15"), &["postroomSourceState"])
+        .usage(Usage::DirectoryOperation)
+        .single()
+        .fixed()
+        .says("disabled there, or gone since a time; either way no login here"),
+    text(postroom!("1.16"), &["postroomSourceDn"])
+        .usage(Usage::DirectoryOperation)
+        .single()
+        .fixed()
+        .says("name of the entry there"),
+    time(postroom!("1.17"), &["postroomSourceChecked"])
+        .usage(Usage::DirectoryOperation)
+        .single()
+        .fixed()
+        .says("when the external directory last said that the password is right"),
 ];
 
 pub(super) const CLASSES: &[ObjectClass] = &[

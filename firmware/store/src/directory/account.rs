@@ -5,7 +5,7 @@ use base::{AccountId, Address, DomainName, Timestamp};
 use super::address_index::{self, Owner};
 use super::tree::{self, Stored};
 use super::views::{Claims, Meaning};
-use super::{dn, domain, entry, writing};
+use super::{dn, domain, entry, source, writing};
 use crate::acl::OFFICE;
 use crate::codec::{In, Out, account_key};
 use crate::index::{T, View};
@@ -119,14 +119,17 @@ fn account_of(view: &impl View, id: AccountId, entry: &Entry) -> Result<Account,
         language: entry.first(entry::LANGUAGE).map(str::to_owned),
         password_hash: password.map(|p| p.strip_prefix(ARGON2).unwrap_or(p).to_owned()),
         scram_verifier: entry.first(entry::VERIFIER).map(str::to_owned),
+        source: source::of_account(entry).map(Box::new),
     })
 }
 
 /// What an account may do by its entry.
 pub(crate) fn state_of(entry: &Entry) -> AccountState {
     match entry.first(entry::STATUS) {
-        Some("disabled") => AccountState::Disabled,
         Some("suspended") => AccountState::Suspended,
+        // Who may not log in at the external directory may not here.
+        _ if source::is_locked_out(entry) => AccountState::Disabled,
+        Some("disabled") => AccountState::Disabled,
         _ => AccountState::Active,
     }
 }
@@ -295,7 +298,7 @@ fn set_name(entry: &mut Entry, name: &str, address: &Address) {
     entry.set(entry::SURNAME, [name.rsplit(' ').next().unwrap_or(name)]);
 }
 
-fn set_password(entry: &mut Entry, hash: Option<&String>) {
+pub(crate) fn set_password(entry: &mut Entry, hash: Option<&String>) {
     let (hash, verifier) = match hash.map(|hash| hash.split_once(' ')) {
         Some(Some((hash, verifier))) => (Some(hash), Some(verifier)),
         _ => (hash.map(String::as_str), None),
@@ -462,6 +465,7 @@ pub(crate) fn update(
         entry.set(entry::LANGUAGE, language.as_ref());
     }
     if change.password_hash.is_some() {
+        source::refuse_password(&before.entry)?;
         set_password(&mut entry, change.password_hash.as_ref());
     }
     // An entry that LDAP made may not have the class of these attributes.

@@ -11,7 +11,7 @@ use directory::{Attributes, Code, Dn, Filter, Modification, Rdn, Refusal};
 use super::operational::Looked;
 use super::place::{self, Place};
 use super::tree::{self, Stored};
-use super::{domain, entry, group, views, writing};
+use super::{domain, entry, group, source, views, writing};
 use crate::index::{T, View};
 use crate::writer::Tx;
 use crate::{Entry, StoreError};
@@ -274,6 +274,9 @@ pub(crate) fn modify(
     directory::modify(&mut entry.attributes, changes).map_err(StoreError::Refused)?;
     let written = Dn::parse(&entry.written_dn).map_err(StoreError::Refused)?;
     check_naming(&written, &entry.attributes)?;
+    if before.entry.values(entry::PASSWORD) != entry.values(entry::PASSWORD) {
+        source::refuse_password(&before.entry)?;
+    }
     check_meaning(&tx.tables, Some(&before.entry), &entry)?;
     check_role(&tx.tables, &before.entry, &entry)?;
     tidy(&mut entry);

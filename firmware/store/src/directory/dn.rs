@@ -3,7 +3,7 @@
 use base::{Address, DomainName};
 
 /// A value as it stands in a DN: RFC 4514 §2.4.
-fn escape(value: &str) -> String {
+pub(crate) fn escape(value: &str) -> String {
     let mut text = String::with_capacity(value.len());
     for (at, c) in value.char_indices() {
         let at_edge = at == 0 || at + c.len_utf8() == value.len();

@@ -131,6 +131,7 @@ pub(crate) fn delete(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), Sto
     for stored in parts(tx, domain)? {
         writing::remove(tx, &stored)?;
     }
+    crate::store_source::forget(tx, domain)?;
     forget_managers(tx, domain)
 }
 

@@ -25,6 +25,11 @@ pub(crate) const ROLE: &str = "postroomrole";
 pub(crate) const MANAGES: &str = "postroommanages";
 pub(crate) const TARGET: &str = "rfc822mailmember";
 pub(crate) const MEMBER: &str = "member";
+pub(crate) const SOURCE: &str = "postroomsource";
+pub(crate) const SOURCE_ID: &str = "postroomsourceid";
+pub(crate) const SOURCE_STATE: &str = "postroomsourcestate";
+pub(crate) const SOURCE_DN: &str = "postroomsourcedn";
+pub(crate) const SOURCE_CHECKED: &str = "postroomsourcechecked";
 
 /// Where version 1 had the account's id.
 const OLD_ID: &str = "postroomid";

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use base::Timestamp;
+use base::{Civil, Timestamp};
 use directory::schema::{self, AttributeType};
 use directory::{Attributes, Dn, Subject};
 
@@ -89,9 +89,22 @@ fn uuid(uuid: &[u8; 16]) -> String {
 }
 
 /// GeneralizedTime in UTC: RFC 4517 §3.3.13.
-fn time(at: Timestamp) -> String {
+pub(crate) fn time(at: Timestamp) -> String {
     let c = at.civil();
     format!("{:04}{:02}{:02}{:02}{:02}{:02}Z", c.year, c.month, c.day, c.hour, c.minute, c.second)
+}
+
+/// Reads what [`time`] wrote.
+pub(crate) fn read_time(text: &str) -> Option<Timestamp> {
+    let number = |from: usize, to: usize| -> Option<u8> { text.get(from..to)?.parse().ok() };
+    let year = text.get(..4)?.parse().ok()?;
+    let (month, day) = (number(4, 6)?, number(6, 8)?);
+    let (hour, minute, second) = (number(8, 10)?, number(10, 12)?, number(12, 14)?);
+    if text.get(14..) != Some("Z") || !(1..=12).contains(&month) {
+        return None;
+    }
+    let civil = Civil { year, month, day, hour, minute, second, weekday: 0 };
+    Some(Timestamp::from_secs(civil.to_secs()))
 }
 
 /// An entry as a filter looks at it.
@@ -167,6 +180,7 @@ mod tests {
             (4_107_542_400, "21000301000000Z"),
         ] {
             assert_eq!(time(Timestamp::from_secs(seconds)), shown);
+            assert_eq!(read_time(shown), Some(Timestamp::from_secs(seconds)), "{shown}");
         }
     }
 }

@@ -74,6 +74,9 @@ async fn set_password(
 ) -> Result<impl IntoResponse, ApiError> {
     let settings = web.settings();
     let login = person.login();
+    if person.account.as_ref().is_some_and(|account| account.source.is_some()) {
+        return Err(ApiError::conflict("password-at-source"));
+    }
     let hash = match &person.account {
         Some(account) => account.password_hash.as_deref(),
         None => settings.admin_password_hash.as_deref(),

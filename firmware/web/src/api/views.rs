@@ -56,6 +56,7 @@ pub(crate) struct AccountView {
     manages: Vec<String>,
     language: Option<String>,
     password_set: bool,
+    source: Option<String>,
 }
 
 impl AccountView {
@@ -77,6 +78,7 @@ impl AccountView {
             manages: account.manages.iter().map(|name| name.as_str().to_owned()).collect(),
             language: account.language.clone(),
             password_set: account.password_hash.is_some(),
+            source: account.source.as_ref().map(|source| source.domain.clone()),
         })
     }
 }

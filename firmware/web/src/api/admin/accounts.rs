@@ -279,6 +279,9 @@ pub(super) async fn set_password(
     Body(input): Body<Password>,
 ) -> Result<impl IntoResponse, ApiError> {
     let account = find(&web, id)?;
+    if account.source.is_some() {
+        return Err(ApiError::conflict("password-at-source"));
+    }
     let min = if account.is_admin { rules::ADMIN_PASSWORD_MIN } else { rules::PASSWORD_MIN };
     let login = account.address.to_string();
     rules::password(&input.password, min, &[&login, account.address.local()])
