@@ -31,6 +31,7 @@ mod root;
 mod search;
 mod select;
 mod session;
+mod trace;
 mod view;
 mod write;
 

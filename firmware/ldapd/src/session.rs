@@ -24,7 +24,7 @@ use crate::finding::Finding;
 use crate::list::Lists;
 use crate::message::{self, Bad, Message, Request};
 use crate::reply::{self, Fail, Kind, refused};
-use crate::{LARGE_UNIT, Large, Ldap, extended, frame};
+use crate::{LARGE_UNIT, Large, Ldap, extended, frame, trace};
 
 /// Silence that ends a connection somebody is bound on.
 const IDLE: Duration = Duration::from_secs(15 * 60);
@@ -191,6 +191,7 @@ impl Session {
             match message {
                 Ok(message) => {
                     self.bad = 0;
+                    self.conn.trace_client(|| trace::request(&message));
                     self.arrived(message, room)?;
                 }
                 Err(Bad::Message) => {
@@ -291,6 +292,7 @@ impl Session {
         op: LdapOp,
         controls: Vec<ldap3_proto::control::LdapControl>,
     ) {
+        self.conn.trace_server(|| trace::answer(id, &op));
         self.conn.write_content(&reply::encode(id, op, controls));
     }
 

@@ -427,6 +427,16 @@ impl Conn {
         self.output.extend_from_slice(bytes);
     }
 
+    /// Shows the wire trace, while it is on, a message of the client in words; they hold no secret.
+    pub fn trace_client(&self, words: impl FnOnce() -> String) {
+        trace::words(&self.session, 'C', words);
+    }
+
+    /// The same of a message of the server.
+    pub fn trace_server(&self, words: impl FnOnce() -> String) {
+        trace::words(&self.session, 'S', words);
+    }
+
     /// Bytes in the write buffer.
     #[must_use]
     pub fn pending_out(&self) -> usize {

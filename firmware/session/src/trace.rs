@@ -39,6 +39,13 @@ pub(crate) fn server(session: &str, bytes: &[u8]) {
     }
 }
 
+/// Shows what a message of a protocol without lines says.
+pub(crate) fn words(session: &str, side: char, words: impl FnOnce() -> String) {
+    if is_on() {
+        tracing::info!(target: "wire", session, "{side}: {}", shown(words().as_bytes()));
+    }
+}
+
 fn shown(line: &[u8]) -> String {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);

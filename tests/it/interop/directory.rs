@@ -106,3 +106,30 @@ fn thunderbird_finds_people_while_a_letter_is_written() {
     println!("{told}");
     assert!(told.trim_end().ends_with("OK"), "{told}");
 }
+
+#[test]
+fn the_wire_trace_shows_what_a_tool_asks_and_no_password() {
+    let office = office();
+    let url = format!("https://{}:{}/api", office.host(), office.port(443));
+    let jar = office.scratch.path().join("cookies");
+    let ask = |method: &str, route: &str, body: &str| {
+        run(Command::new("curl")
+            .args(["--silent", "--show-error", "--insecure", "--fail", "--request", method])
+            .arg("--cookie")
+            .arg(&jar)
+            .arg("--cookie-jar")
+            .arg(&jar)
+            .args(["--header", "Content-Type: application/json", "--data", body])
+            .arg(format!("{url}{route}")))
+    };
+    ask("POST", "/session", r#"{"login":"admin","password":"correct horse"}"#);
+    ask("PUT", "/admin/trace", r#"{"on":true}"#);
+    let ldap = format!("ldap://{}:{}", office.host(), office.port(389));
+    let who = ["-x", "-H", &ldap, "-D", "anna@office.test", "-w", "secret-anna", "-b", BASE];
+    run(Command::new("ldapsearch").args(who).args(["(|(cn=an*)(uid=zzz))", "mail"]));
+    let log = office.daemon.log();
+    assert!(log.contains("BIND \"anna@office.test\" Simple"), "{log}");
+    assert!(log.contains("SEARCH \"dc=office,dc=test\" Subtree (|(cn=an*)(uid=zzz))"), "{log}");
+    assert!(log.contains("ENTRY \"uid=anna,ou=people,dc=office,dc=test\", 1 attributes"), "{log}");
+    assert!(!log.contains("secret-anna"), "{log}");
+}
