@@ -97,25 +97,24 @@ mod tests {
     use super::*;
     use crate::message::parse;
 
-    /// One message in hexadecimal.
-    fn shown(hex: &str) -> String {
-        let digits: Vec<u8> =
-            hex.chars().filter(|c| *c != ' ').map(|c| c.to_digit(16).unwrap() as u8).collect();
-        let bytes: Vec<u8> = digits.chunks(2).map(|two| two[0] << 4 | two[1]).collect();
-        request(&parse(&bytes).unwrap())
+    fn shown(bytes: &[u8]) -> String {
+        request(&parse(bytes).unwrap())
     }
 
     #[test]
     fn what_is_asked_is_shown_without_passwords() {
-        let bind = "300f 020101 600a 020103 0402 6161 8001 78";
+        let bind = b"\x30\x0f\x02\x01\x01\x60\x0a\x02\x01\x03\x04\x02aa\x80\x01x";
         assert_eq!(shown(bind), "1 BIND \"aa\" Simple");
-        // (cn=a) and (userPassword=a) below the root.
-        let head = "0400 0a0102 0a0100 020100 020100 010100";
-        let by_name = format!("3021 020102 631c {head} a307 0402 636e 0401 61 3000");
-        assert_eq!(shown(&by_name), "2 SEARCH \"\" Subtree (cn=a) size 0 time 0 []");
-        let password = "0c 75736572 50617373 776f7264";
-        let secret = format!("302b 020103 6326 {head} a311 04{password} 0401 61 3000");
-        assert_eq!(shown(&secret), "3 SEARCH \"\" Subtree <secret> size 0 time 0 []");
+        // Of the root, all below it, without limits.
+        let head = b"\x04\x00\x0a\x01\x02\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00";
+        let by_name =
+            [b"\x30\x21\x02\x01\x02\x63\x1c", &head[..], b"\xa3\x07\x04\x02cn\x04\x01a\x30\x00"];
+        let asked = "2 SEARCH \"\" Subtree (cn=a) size 0 time 0 []";
+        assert_eq!(shown(&by_name.concat()), asked);
+        let filter = b"\xa3\x11\x04\x0cuserPassword\x04\x01a\x30\x00";
+        let secret = [b"\x30\x2b\x02\x01\x03\x63\x26", &head[..], filter];
+        let asked = "3 SEARCH \"\" Subtree <secret> size 0 time 0 []";
+        assert_eq!(shown(&secret.concat()), asked);
     }
 
     #[test]
