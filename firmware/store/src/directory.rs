@@ -12,6 +12,7 @@ pub(crate) mod dn;
 pub(crate) mod domain;
 pub(crate) mod entry;
 pub(crate) mod group;
+pub(crate) mod importing;
 pub(crate) mod indexed;
 pub(crate) mod listing;
 pub(crate) mod operational;

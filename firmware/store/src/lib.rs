@@ -80,6 +80,9 @@ mod writer;
 
 pub use acl::{Access, AclOp, Found, NewPlace, OFFICE, Rights};
 pub use annotation::{AnnotationChange, AnnotationScope};
+pub use directory::importing::{
+    ImportDone, ImportOptions, ImportRecord, Imported, RECORDS_MAX as IMPORT_RECORDS_MAX,
+};
 pub use directory::{
     Account, AccountChange, AccountPage, AccountQuery, AccountSort, AccountSource, AccountState,
     Alias, Domain, Entry, EntryId, Group, NewAccount, Quota, Resolution,

@@ -2,6 +2,8 @@
 
 use base::{AccountId, Address, DomainName, Timestamp};
 
+use directory::Attributes;
+
 use super::address_index::{self, Owner};
 use super::tree::{self, Stored};
 use super::views::{Claims, Meaning};
@@ -358,6 +360,16 @@ fn set_role(entry: &mut Entry, is_admin: bool) {
 }
 
 pub(crate) fn create(tx: &mut Tx<'_, '_>, new: &NewAccount) -> Result<AccountId, StoreError> {
+    create_with(tx, new, &AccountChange::default(), &Attributes::new())
+}
+
+/// The same with what is to be said of it beyond [`NewAccount`].
+pub(crate) fn create_with(
+    tx: &mut Tx<'_, '_>,
+    new: &NewAccount,
+    change: &AccountChange,
+    attributes: &Attributes,
+) -> Result<AccountId, StoreError> {
     address_index::must_be_free(&tx.tables, &new.address)?;
     check_aliases(&tx.tables, None, &new.address, &new.aliases)?;
     let mut entry = entry::new(dn::of_account(&new.address), &CLASSES, tx.now)?;
@@ -369,6 +381,8 @@ pub(crate) fn create(tx: &mut Tx<'_, '_>, new: &NewAccount) -> Result<AccountId,
     set_name(&mut entry, &new.name, &new.address);
     set_role(&mut entry, new.is_admin);
     set_password(&mut entry, new.password_hash.as_ref());
+    set_plain(&tx.tables, &mut entry, change)?;
+    entry.attributes.extend(attributes.clone());
     let id = writing::put(tx, None, entry)?;
     let made = tree::existing(&tx.tables, id)?.entry;
     made.account.ok_or_else(|| StoreError::Damaged(format!("{} is no account", made.dn)))
@@ -436,6 +450,37 @@ pub(crate) fn update(
     id: AccountId,
     change: &AccountChange,
 ) -> Result<(), StoreError> {
+    update_with(tx, id, change, &Attributes::new())
+}
+
+/// What stands in an entry as it was said.
+fn set_plain(
+    view: &impl View,
+    entry: &mut Entry,
+    change: &AccountChange,
+) -> Result<(), StoreError> {
+    if let Some(quota) = change.quota_messages {
+        entry.set(entry::QUOTA_MESSAGES, quota.map(|messages| messages.to_string()));
+    }
+    if let Some(state) = change.state {
+        entry.set(entry::STATUS, [word_of(state)]);
+    }
+    if let Some(domains) = &change.manages {
+        set_manages(view, entry, domains)?;
+    }
+    if let Some(language) = &change.language {
+        entry.set(entry::LANGUAGE, language.as_ref());
+    }
+    Ok(())
+}
+
+/// The same, with other attributes of the entry.
+pub(crate) fn update_with(
+    tx: &mut Tx<'_, '_>,
+    id: AccountId,
+    change: &AccountChange,
+    attributes: &Attributes,
+) -> Result<(), StoreError> {
     let before = stored(&tx.tables, id)?.ok_or(StoreError::NoSuchAccount)?;
     let mut entry = before.entry.clone();
     let Claims { primary: address, further } = claims(&tx.tables, &entry)?;
@@ -449,21 +494,11 @@ pub(crate) fn update(
     if let Some(quota) = change.quota_bytes {
         entry.set(entry::QUOTA, quota.map(|bytes| bytes.to_string()));
     }
-    if let Some(quota) = change.quota_messages {
-        entry.set(entry::QUOTA_MESSAGES, quota.map(|messages| messages.to_string()));
-    }
-    if let Some(state) = change.state {
-        entry.set(entry::STATUS, [word_of(state)]);
-    }
-    if let Some(domains) = &change.manages {
-        set_manages(&tx.tables, &mut entry, domains)?;
-    }
+    set_plain(&tx.tables, &mut entry, change)?;
     if let Some(is_admin) = change.is_admin {
         set_role(&mut entry, is_admin);
     }
-    if let Some(language) = &change.language {
-        entry.set(entry::LANGUAGE, language.as_ref());
-    }
+    entry.attributes.extend(attributes.clone());
     if change.password_hash.is_some() {
         source::refuse_password(&before.entry)?;
         set_password(&mut entry, change.password_hash.as_ref());

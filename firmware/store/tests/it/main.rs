@@ -11,6 +11,7 @@ mod entries;
 mod export;
 mod fixture;
 mod full;
+mod importing;
 mod listing;
 mod load;
 mod log;
