@@ -4,8 +4,10 @@
 //! Where the standard leaves a choice, or OpenLDAP's slapd is known to differ, what slapd answers is done
 //! here; the places say so.
 
+pub mod ber;
 pub mod dn;
 pub mod filter;
+pub mod frame;
 pub mod ldif;
 pub mod matching;
 mod modify;

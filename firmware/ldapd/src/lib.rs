@@ -1,6 +1,6 @@
 //! The LDAP server on 389 and 636: RFC 4510 to RFC 4519 over the directory of the store.
 //!
-//! One file per group of operations. [`frame`] says where a message ends, [`message`], [`filter`] and
+//! One file per group of operations. `directory::frame` says where a message ends, [`message`], [`filter`] and
 //! [`controls`] what it says; they do no I/O. Who may do what is decided in `session::rules`, what an entry
 //! must be in `directory` and by the store's acts.
 //!
@@ -12,14 +12,12 @@
 //! Never here: an OID of Active Directory, by which Outlook would take this server for one; a password in
 //! an answer or a log.
 
-mod ber;
 mod bind;
 mod compare;
 mod controls;
 mod extended;
 mod filter;
 mod finding;
-mod frame;
 #[expect(clippy::expect_used, reason = "a fuzzer says so by failing")]
 pub mod fuzzing;
 mod guard;
@@ -40,6 +38,7 @@ use std::time::Duration;
 
 use ::session::{Conn, Refusal, Service};
 use base::TierBudget;
+use directory::{ber, frame};
 use tokio::sync::Semaphore;
 
 use crate::finding::Finding;

@@ -11,7 +11,7 @@ const ELEMENTS_MAX: usize = 100_000;
 
 /// Why bytes are no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FrameError {
+pub enum FrameError {
     /// It does not begin as an LDAP message does, or its lengths are wrong.
     Malformed,
     /// It is longer than this client may send, or it has too many parts.
@@ -57,7 +57,7 @@ fn head(bytes: &[u8]) -> Result<Option<Head>, FrameError> {
 ///
 /// # Errors
 /// It is no message, or has more than `max` bytes.
-pub(crate) fn length(bytes: &[u8], max: usize) -> Result<Option<usize>, FrameError> {
+pub fn length(bytes: &[u8], max: usize) -> Result<Option<usize>, FrameError> {
     // A first byte that is no SEQUENCE need not wait for more.
     if bytes.first().is_some_and(|&tag| tag != 0x30) {
         return Err(FrameError::Malformed);
@@ -68,7 +68,7 @@ pub(crate) fn length(bytes: &[u8], max: usize) -> Result<Option<usize>, FrameErr
 }
 
 /// Checks that a whole message is sound all through.
-pub(crate) fn check(message: &[u8]) -> Result<(), FrameError> {
+pub fn check(message: &[u8]) -> Result<(), FrameError> {
     // Where the open elements end.
     let mut ends = [0usize; DEPTH_MAX];
     let mut depth = 0;
@@ -103,7 +103,7 @@ pub(crate) fn check(message: &[u8]) -> Result<(), FrameError> {
 
 /// The number of a message and the tag of its operation, where they can be read: what is needed to answer a
 /// message that cannot be obeyed.
-pub(crate) fn id_and_operation(message: &[u8]) -> Option<(i32, u8)> {
+pub fn id_and_operation(message: &[u8]) -> Option<(i32, u8)> {
     let outer = head(message).ok()??;
     let inner = message.get(outer.head..)?;
     let id_head = head(inner).ok()??;

@@ -1,4 +1,5 @@
-//! Short ways into the library's trees of BER elements, and to make such trees.
+//! Short ways into the library's trees of BER elements, and to make such trees; for who serves LDAP and who
+//! asks by it.
 
 use ldap3_lber::Parser;
 use ldap3_lber::common::TagClass;
@@ -9,24 +10,31 @@ use crate::frame;
 /// Deeper than [`frame::check`] lets pass, so that what it passed is read.
 const DEPTH: usize = 128;
 
-pub(crate) const BOOLEAN: u64 = 1;
-pub(crate) const INTEGER: u64 = 2;
-pub(crate) const OCTETS: u64 = 4;
-pub(crate) const ENUMERATED: u64 = 10;
-pub(crate) const SEQUENCE: u64 = 16;
+/// Tag number of BOOLEAN.
+pub const BOOLEAN: u64 = 1;
+/// Tag number of INTEGER.
+pub const INTEGER: u64 = 2;
+/// Tag number of OCTET STRING.
+pub const OCTETS: u64 = 4;
+/// Tag number of ENUMERATED.
+pub const ENUMERATED: u64 = 10;
+/// Tag number of SEQUENCE.
+pub const SEQUENCE: u64 = 16;
 
 /// The tree of bytes that are one sound element and nothing else.
-pub(crate) fn parse(bytes: &[u8]) -> Option<StructureTag> {
+pub fn parse(bytes: &[u8]) -> Option<StructureTag> {
     frame::check(bytes).ok()?;
     let (rest, tag) = Parser::new(DEPTH).parse(bytes).ok()?;
     rest.is_empty().then_some(tag)
 }
 
 /// The parts of an element, taken from front to back.
-pub(crate) struct Parts(std::iter::Peekable<std::vec::IntoIter<StructureTag>>);
+#[derive(Debug)]
+pub struct Parts(std::iter::Peekable<std::vec::IntoIter<StructureTag>>);
 
 impl Parts {
-    pub(crate) fn of(tag: StructureTag) -> Option<Self> {
+    /// Those of a constructed element.
+    pub fn of(tag: StructureTag) -> Option<Self> {
         match tag.payload {
             PL::C(parts) => Some(Self(parts.into_iter().peekable())),
             PL::P(_) => None,
@@ -34,42 +42,48 @@ impl Parts {
     }
 
     /// The parts of a SEQUENCE that stands in bytes of its own, as control values do.
-    pub(crate) fn of_value(bytes: &[u8]) -> Option<Self> {
+    pub fn of_value(bytes: &[u8]) -> Option<Self> {
         let tag = parse(bytes)?;
         is(&tag, TagClass::Universal, SEQUENCE).then(|| Self::of(tag)).flatten()
     }
 
-    pub(crate) fn any(&mut self) -> Option<StructureTag> {
+    /// The next part.
+    pub fn any(&mut self) -> Option<StructureTag> {
         self.0.next()
     }
 
     /// The next part, if it is this one.
-    pub(crate) fn next_is(&mut self, class: TagClass, id: u64) -> Option<StructureTag> {
+    pub fn next_is(&mut self, class: TagClass, id: u64) -> Option<StructureTag> {
         self.0.next_if(|tag| is(tag, class, id))
     }
 
     /// The content of the next part, if it is a primitive of this kind.
-    pub(crate) fn bytes(&mut self, class: TagClass, id: u64) -> Option<Vec<u8>> {
+    pub fn bytes(&mut self, class: TagClass, id: u64) -> Option<Vec<u8>> {
         primitive(self.next_is(class, id)?)
     }
 
-    pub(crate) fn octets(&mut self) -> Option<Vec<u8>> {
+    /// The next part as OCTET STRING.
+    pub fn octets(&mut self) -> Option<Vec<u8>> {
         self.bytes(TagClass::Universal, OCTETS)
     }
 
-    pub(crate) fn text(&mut self) -> Option<String> {
+    /// The next part as an OCTET STRING of UTF-8.
+    pub fn text(&mut self) -> Option<String> {
         String::from_utf8(self.octets()?).ok()
     }
 
-    pub(crate) fn number(&mut self, id: u64) -> Option<i64> {
+    /// The next part as an INTEGER or ENUMERATED.
+    pub fn number(&mut self, id: u64) -> Option<i64> {
         number(&self.bytes(TagClass::Universal, id)?)
     }
 
-    pub(crate) fn boolean(&mut self) -> Option<bool> {
+    /// The next part as BOOLEAN.
+    pub fn boolean(&mut self) -> Option<bool> {
         boolean(&self.bytes(TagClass::Universal, BOOLEAN)?)
     }
 
-    pub(crate) fn is_over(&mut self) -> bool {
+    /// True if no part is left.
+    pub fn is_over(&mut self) -> bool {
         self.0.peek().is_none()
     }
 }
@@ -82,11 +96,13 @@ impl Iterator for Parts {
     }
 }
 
-pub(crate) fn is(tag: &StructureTag, class: TagClass, id: u64) -> bool {
+/// True if it is this element.
+pub fn is(tag: &StructureTag, class: TagClass, id: u64) -> bool {
     tag.class == class && tag.id == id
 }
 
-pub(crate) fn primitive(tag: StructureTag) -> Option<Vec<u8>> {
+/// The content of a primitive element.
+pub fn primitive(tag: StructureTag) -> Option<Vec<u8>> {
     match tag.payload {
         PL::P(bytes) => Some(bytes),
         PL::C(_) => None,
@@ -94,7 +110,7 @@ pub(crate) fn primitive(tag: StructureTag) -> Option<Vec<u8>> {
 }
 
 /// A signed number of up to eight bytes.
-pub(crate) fn number(bytes: &[u8]) -> Option<i64> {
+pub fn number(bytes: &[u8]) -> Option<i64> {
     if !(1..=8).contains(&bytes.len()) {
         return None;
     }
@@ -105,23 +121,25 @@ pub(crate) fn number(bytes: &[u8]) -> Option<i64> {
 }
 
 /// RFC 4511 §5.1 wants 0xFF for true; BER takes all but 0.
-pub(crate) fn boolean(bytes: &[u8]) -> Option<bool> {
+pub fn boolean(bytes: &[u8]) -> Option<bool> {
     match bytes {
         [byte] => Some(*byte != 0),
         _ => None,
     }
 }
 
-pub(crate) fn leaf(class: TagClass, id: u64, bytes: impl Into<Vec<u8>>) -> StructureTag {
+/// A primitive element.
+pub fn leaf(class: TagClass, id: u64, bytes: impl Into<Vec<u8>>) -> StructureTag {
     StructureTag { class, id, payload: PL::P(bytes.into()) }
 }
 
-pub(crate) fn octets(bytes: impl Into<Vec<u8>>) -> StructureTag {
+/// An OCTET STRING.
+pub fn octets(bytes: impl Into<Vec<u8>>) -> StructureTag {
     leaf(TagClass::Universal, OCTETS, bytes)
 }
 
 /// An INTEGER or ENUMERATED.
-pub(crate) fn integer(id: u64, value: i64) -> StructureTag {
+pub fn integer(id: u64, value: i64) -> StructureTag {
     let bytes = value.to_be_bytes();
     // The shortest form: bytes that only repeat the sign go.
     let spare = bytes.windows(2).take_while(|pair| match pair {
@@ -133,17 +151,16 @@ pub(crate) fn integer(id: u64, value: i64) -> StructureTag {
     leaf(TagClass::Universal, id, bytes.get(spare..).unwrap_or_default())
 }
 
-pub(crate) fn sequence(parts: Vec<StructureTag>) -> StructureTag {
+/// A SEQUENCE.
+pub fn sequence(parts: Vec<StructureTag>) -> StructureTag {
     StructureTag { class: TagClass::Universal, id: SEQUENCE, payload: PL::C(parts) }
 }
 
 /// The bytes of a tree.
-pub(crate) fn encode(tag: StructureTag) -> Vec<u8> {
+pub fn encode(tag: StructureTag) -> Vec<u8> {
     let mut bytes = bytes::BytesMut::new();
     // It writes into memory: there is nothing to fail.
-    if ldap3_lber::write::encode_into(&mut bytes, tag).is_err() {
-        tracing::error!("an answer could not be encoded");
-    }
+    let _written = ldap3_lber::write::encode_into(&mut bytes, tag).is_ok();
     bytes.to_vec()
 }
 
