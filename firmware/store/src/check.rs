@@ -2,6 +2,7 @@
 //! counts, quota, UIDNEXT, change logs, hashes, indexes. It says what is wrong in words and mends nothing.
 
 mod acl;
+mod audit;
 mod contents;
 mod entries;
 mod mailboxes;
@@ -131,6 +132,7 @@ impl Store {
         acl::walk(&mut walk)?;
         spool::walk(&mut walk)?;
         recovery::walk(&mut walk)?;
+        audit::walk(&mut walk)?;
         contents::walk(&mut walk, &segments)?;
         segments::walk(&mut walk, &segments)?;
         let Walk { mut report, unlisted, .. } = walk;

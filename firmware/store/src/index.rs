@@ -90,9 +90,11 @@ pub(crate) enum T {
     EntryDn,
     /// attribute, value, entry number -> nothing.
     EntryIndex,
+    /// number -> who did what.
+    Audit,
 }
 
-const TABLES: [(T, &str); 31] = [
+const TABLES: [(T, &str); 32] = [
     (T::Meta, "meta"),
     (T::Mailbox, "mailbox"),
     (T::MailboxName, "mailbox_name"),
@@ -124,6 +126,7 @@ const TABLES: [(T, &str); 31] = [
     (T::Annotation, "annotation"),
     (T::EntryDn, "entry_dn"),
     (T::EntryIndex, "entry_index"),
+    (T::Audit, "audit"),
 ];
 
 impl T {

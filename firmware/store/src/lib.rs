@@ -24,7 +24,7 @@
 //! - `acl`: rights, lists, the names of others' mailboxes (`store_acl` is its face); `annotation`: METADATA.
 //! - `directory_view`: the directory for reading.
 //! - `directory`: entries, DNs, the index of addresses, accounts, domains, aliases, resolution.
-//! - `origin`: in whose name an act is done.
+//! - `origin`: in whose name an act is done; `audit`: the log of them, `store_audit` its face.
 //! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: the trait under everything,
 //!   the real disk, folders, lock, space.
 //! - `reading`: many messages in a row. `search_index`: signatures of messages, a cache beside the index.
@@ -35,6 +35,7 @@
 
 mod acl;
 mod annotation;
+mod audit;
 mod blob;
 mod check;
 mod cleanup;
@@ -67,6 +68,7 @@ mod spool;
 mod staging;
 mod store;
 mod store_acl;
+mod store_audit;
 mod store_directory;
 mod store_entries;
 mod store_mail;
@@ -80,6 +82,7 @@ mod writer;
 
 pub use acl::{Access, AclOp, Found, NewPlace, OFFICE, Rights};
 pub use annotation::{AnnotationChange, AnnotationScope};
+pub use audit::{AuditChange, AuditEvent, AuditFilter, AuditPage, AuditRow};
 pub use directory::importing::{
     ImportDone, ImportOptions, ImportRecord, Imported, RECORDS_MAX as IMPORT_RECORDS_MAX,
 };

@@ -23,6 +23,7 @@ const NEXT_QUEUE: &[u8] = b"next_queue";
 const NEXT_CONTENT: &[u8] = b"next_content";
 const NEXT_EXPUNGED: &[u8] = b"next_expunged";
 const NEXT_ENTRY: &[u8] = b"next_entry";
+const NEXT_AUDIT: &[u8] = b"next_audit";
 
 fn number(view: &impl View, key: &[u8]) -> Result<Option<u64>, StoreError> {
     let Some(row) = view.get(T::Meta, key)? else { return Ok(None) };
@@ -123,4 +124,14 @@ pub(crate) fn next_expunged(tables: &mut Tables<'_>) -> Result<u64, StoreError> 
 /// The number of the next entry of the directory.
 pub(crate) fn next_entry(tables: &mut Tables<'_>) -> Result<EntryId, StoreError> {
     next_small(tables, NEXT_ENTRY).map(EntryId)
+}
+
+/// The number of the next row of the audit log.
+pub(crate) fn next_audit(tables: &mut Tables<'_>) -> Result<u64, StoreError> {
+    next(tables, NEXT_AUDIT)
+}
+
+/// The number that the next row of the audit log gets.
+pub(crate) fn audit_next(view: &impl View) -> Result<u64, StoreError> {
+    Ok(number(view, NEXT_AUDIT)?.unwrap_or(1))
 }

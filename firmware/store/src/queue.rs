@@ -10,8 +10,8 @@ use crate::index::{T, Tables, View};
 use crate::staging::Staged;
 use crate::writer::Tx;
 use crate::{
-    Delivery, NewQueueEntry, QueueEntry, QueueRecipient, RecipientState, RecipientUpdate,
-    StoreError, blob, delivering,
+    AuditChange, AuditEvent, Delivery, NewQueueEntry, QueueEntry, QueueRecipient, RecipientState,
+    RecipientUpdate, StoreError, audit, blob, delivering,
 };
 
 /// Version 1 named the content by its hash.
@@ -170,19 +170,36 @@ pub(crate) fn retry(tx: &mut Tx<'_, '_>, id: QueueId) -> Result<bool, StoreError
         }
     }
     put(tx, Some(&old), &new)?;
+    audit::note(tx, told("queue.retry", &old))?;
     Ok(true)
+}
+
+/// What the audit log tells of an entry.
+fn told(action: &str, entry: &QueueEntry) -> AuditEvent {
+    let recipients = entry.recipients.iter().map(|r| r.address.to_string()).collect();
+    let sender = entry.envelope.reverse_path.as_ref().map(ToString::to_string).unwrap_or_default();
+    let mut event = AuditEvent::new(action, entry.id.to_string()).with("sender", sender, "");
+    event.changes.push(AuditChange {
+        name: "recipients".to_owned(),
+        before: recipients,
+        after: Vec::new(),
+    });
+    event
 }
 
 pub(crate) fn hold(tx: &mut Tx<'_, '_>, id: QueueId, hold: bool) -> Result<bool, StoreError> {
     let Some(old) = find(&tx.tables, id)? else { return Ok(false) };
     let new = QueueEntry { hold, ..old.clone() };
     put(tx, Some(&old), &new)?;
+    let action = if hold { "queue.hold" } else { "queue.release" };
+    audit::note(tx, told(action, &old))?;
     Ok(true)
 }
 
 pub(crate) fn delete(tx: &mut Tx<'_, '_>, id: QueueId) -> Result<bool, StoreError> {
     let Some(entry) = find(&tx.tables, id)? else { return Ok(false) };
     remove(tx, &entry)?;
+    audit::note(tx, told("queue.delete", &entry))?;
     Ok(true)
 }
 

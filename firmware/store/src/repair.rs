@@ -109,6 +109,7 @@ impl Repair<'_, '_, '_> {
         self.annotations()?;
         self.recovery()?;
         self.queue()?;
+        self.audit()?;
         self.usage()?;
         self.contents()
     }

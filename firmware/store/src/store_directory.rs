@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::directory::{account, alias, domain, listing, resolve, tree};
 use crate::{
     Account, AccountChange, AccountPage, AccountQuery, Alias, Domain, Entry, NewAccount,
-    Resolution, Settings, Store, StoreError, TlsIdentity, settings,
+    Resolution, Settings, Store, StoreError, TlsIdentity, audit, settings,
 };
 
 /// # Errors
@@ -152,6 +152,8 @@ impl Store {
             let mut new = Settings::clone(&tx.effects.settings);
             change(&mut new);
             settings::put(tx, &new)?;
+            let before = Arc::clone(&tx.effects.settings);
+            audit::settings::note_change(tx, &before, &new)?;
             tx.effects.settings = Arc::new(new);
             Ok(Arc::clone(&tx.effects.settings))
         })
@@ -171,6 +173,11 @@ impl Store {
 
     /// Replaces the certificate and key.
     pub async fn set_tls_identity(&self, identity: TlsIdentity) -> Result<(), StoreError> {
-        self.act(move |tx| settings::put_tls_identity(tx, &identity)).await
+        self.act(move |tx| {
+            let before = settings::tls_identity(&tx.tables)?;
+            settings::put_tls_identity(tx, &identity)?;
+            audit::settings::note_identity(tx, before.as_ref(), &identity)
+        })
+        .await
     }
 }

@@ -9,7 +9,7 @@ use crate::recovery::{
     DeletedAccount, DeletedFilter, DeletedPage, DeletedSum, Restored, accounts, age, block,
     listing, purging, restoring,
 };
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, audit};
 
 /// # Errors
 /// Each method says which refusals are its own; all may fail with `Io`, `Index`, `Damaged` or (acts)
@@ -77,6 +77,10 @@ impl Store {
             purging::due(&store.snapshot()?, &store.settings())
         });
         let due = due.await.map_err(|_| StoreError::Closed)??;
+        if audit::rows::is_long(&self.snapshot()?)? {
+            self.act(|tx| audit::rows::trim(tx, audit::ROWS_MAX)).await?;
+            return Ok(true);
+        }
         if due.is_empty() {
             return self.clean_step().await;
         }

@@ -24,6 +24,7 @@ const ANNOTATIONS_KEPT: usize = 256;
 pub(crate) struct Watchers {
     mailboxes: Mutex<Mailboxes>,
     queue: watch::Sender<u64>,
+    audit: watch::Sender<u64>,
     settings: watch::Sender<Arc<Settings>>,
     accounts: Accounts,
     annotations: broadcast::Sender<Arc<AnnotationChange>>,
@@ -42,6 +43,7 @@ impl Watchers {
         Self {
             mailboxes: Mutex::new(Mailboxes { senders: BTreeMap::new(), prune_at: PRUNE_FROM }),
             queue: watch::Sender::new(0),
+            audit: watch::Sender::new(0),
             settings: watch::Sender::new(settings),
             accounts: Accounts::default(),
             annotations: broadcast::Sender::new(ANNOTATIONS_KEPT),
@@ -87,6 +89,10 @@ impl Watchers {
         self.queue.subscribe()
     }
 
+    pub(crate) fn audit(&self) -> watch::Receiver<u64> {
+        self.audit.subscribe()
+    }
+
     pub(crate) fn settings(&self) -> watch::Receiver<Arc<Settings>> {
         self.settings.subscribe()
     }
@@ -118,6 +124,9 @@ impl Watchers {
         }
         if effects.queue_changed {
             self.queue.send_modify(|n| *n = n.wrapping_add(1));
+        }
+        if effects.audit_changed {
+            self.audit.send_modify(|n| *n = n.wrapping_add(1));
         }
         if !Arc::ptr_eq(&effects.settings, &self.settings.borrow()) {
             self.settings.send_replace(effects.settings);

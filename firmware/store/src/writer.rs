@@ -70,6 +70,7 @@ where
 {
     fn run(&mut self, tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
         tx.origin.clone_from(&self.origin);
+        tx.noted.clear();
         self.value = Some((self.apply)(tx)?);
         Ok(())
     }
@@ -283,6 +284,7 @@ impl Writer {
             effects: Effects::new(Arc::clone(&self.settings)),
             now: self.clock.now(),
             origin: None,
+            noted: Vec::new(),
         };
         let mut at = 0;
         while let Some(job) = group.get_mut(at) {

@@ -72,7 +72,9 @@ pub(super) fn walk(walk: &mut Walk<'_>, segments: &Segments) -> Result<(), Store
             b"next_mailbox" => walk.mailboxes.last().map(|id| u64::from(id.0)),
             b"next_entry" => last_entry_id(walk.view)?,
             b"next_expunged" => walk.deleted_blocks.last().copied(),
-            _ => last_queue_id(walk.view)?,
+            b"next_queue" => last_queue_id(walk.view)?,
+            // The walks of their own tables look at the others.
+            _ => None,
         };
         let next = crate::codec::In::versioned(&row, "counter").and_then(|mut row| row.u64());
         let Some(next) = walk.note(next) else { continue };

@@ -9,6 +9,7 @@ use super::tree::{self, Stored};
 use super::views::{Claims, Meaning};
 use super::{dn, domain, entry, source, writing};
 use crate::acl::OFFICE;
+use crate::audit::entries::Why;
 use crate::codec::{In, Out, account_key};
 use crate::index::{T, View};
 use crate::mailbox::usage;
@@ -334,7 +335,8 @@ pub(crate) fn add_verifier(
     }
     entry.set(entry::VERIFIER, [verifier]);
     entry.add_class(CLASS);
-    writing::put(tx, Some(&before), entry).map(drop)
+    // The password is the same: nobody did anything.
+    writing::put_as(tx, Some(&before), entry, Why::Silent).map(drop)
 }
 
 /// Puts another hash in the place of `old`, if that is still the account's.
@@ -352,7 +354,8 @@ pub(crate) fn replace_password(
     }
     set_password(&mut entry, Some(&new.to_owned()));
     entry.add_class(CLASS);
-    writing::put(tx, Some(&before), entry).map(drop)
+    // The password is the same: nobody did anything.
+    writing::put_as(tx, Some(&before), entry, Why::Silent).map(drop)
 }
 
 fn set_role(entry: &mut Entry, is_admin: bool) {

@@ -12,6 +12,7 @@ use super::operational::Looked;
 use super::place::{self, Place};
 use super::tree::{self, Stored};
 use super::{domain, entry, group, source, views, writing};
+use crate::audit::entries::Why;
 use crate::index::{T, View};
 use crate::writer::Tx;
 use crate::{Entry, StoreError};
@@ -424,6 +425,6 @@ fn move_one(tx: &mut Tx<'_, '_>, stored: &Stored, from: &Dn, to: &Dn) -> Result<
     let new = Dn::parse(&new.as_text()).map_err(StoreError::Refused)?;
     let mut entry = stored.entry.clone();
     (entry.dn, entry.written_dn) = (new.normalised(), new.as_text());
-    writing::put(tx, Some(stored), entry).map_err(in_words)?;
+    writing::put_as(tx, Some(stored), entry, Why::MovesAlong).map_err(in_words)?;
     writing::change_member(tx, &stored.entry.dn, Some(&new.as_text()))
 }

@@ -6,6 +6,7 @@ use super::address_index::{self, Owner};
 use super::place::{self, CONTAINERS};
 use super::tree::{self, Stored};
 use super::{dn, entry, indexed, writing};
+use crate::audit::entries::Why;
 use crate::codec::In;
 use crate::index::{T, View};
 use crate::writer::Tx;
@@ -46,7 +47,7 @@ pub(crate) fn add(tx: &mut Tx<'_, '_>, domain: &DomainName, new: Entry) -> Resul
         let mut entry = container(domain, name, tx.now)?;
         (entry.creators_name, entry.modifiers_name) = (maker.clone(), changer.clone());
         if tree::find(&tx.tables, &entry.dn)?.is_none() {
-            writing::put(tx, None, entry)?;
+            writing::put_as(tx, None, entry, Why::Silent)?;
         }
     }
     take_over(tx, domain)
@@ -129,7 +130,9 @@ pub(crate) fn delete(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), Sto
         return Err(StoreError::InUse);
     }
     for stored in parts(tx, domain)? {
-        writing::remove(tx, &stored)?;
+        let is_itself = stored.entry.has_class(CLASS);
+        let why = if is_itself { Why::Act } else { Why::Silent };
+        writing::remove_as(tx, &stored, why)?;
     }
     crate::store_source::forget(tx, domain)?;
     forget_managers(tx, domain)

@@ -8,6 +8,7 @@ use super::tree::{self, Stored, id_key};
 use super::views::{self, Meaning, Rows};
 use super::{address_index, entry, group, place};
 use crate::acl::Principal;
+use crate::audit::entries::{self, Known, Why};
 use crate::codec::account_key;
 use crate::index::{T, View};
 use crate::recovery::accounts;
@@ -24,7 +25,17 @@ const ENTRIES_MAX: u64 = 500_000;
 pub(crate) fn put(
     tx: &mut Tx<'_, '_>,
     before: Option<&Stored>,
+    entry: Entry,
+) -> Result<EntryId, StoreError> {
+    put_as(tx, before, entry, Why::Act)
+}
+
+/// As [`put`], told in the audit log as `why` says.
+pub(crate) fn put_as(
+    tx: &mut Tx<'_, '_>,
+    before: Option<&Stored>,
     mut entry: Entry,
+    why: Why,
 ) -> Result<EntryId, StoreError> {
     check_place(tx, before, &entry)?;
     // A typed act may have put another name in the place of the one in the DN.
@@ -78,11 +89,19 @@ pub(crate) fn put(
         _ => {}
     }
     wake(tx, &old, &meaning);
+    let before = before.map(|stored| Known { entry: &stored.entry, meaning: &old });
+    let after = Known { entry: &stored.entry, meaning: &meaning };
+    entries::tell(tx, before, Some(after), why)?;
     Ok(id)
 }
 
 /// Removes an entry; what names it as a member does so no more. An account is kept for the retention time.
 pub(crate) fn remove(tx: &mut Tx<'_, '_>, stored: &Stored) -> Result<(), StoreError> {
+    remove_as(tx, stored, Why::Act)
+}
+
+/// As [`remove`], told in the audit log as `why` says.
+pub(crate) fn remove_as(tx: &mut Tx<'_, '_>, stored: &Stored, why: Why) -> Result<(), StoreError> {
     let meaning = Meaning::of(&tx.tables, &stored.entry)?;
     let gone = views::rows(&tx.tables, stored)?;
     replace(tx, &gone, Rows::new())?;
@@ -95,6 +114,8 @@ pub(crate) fn remove(tx: &mut Tx<'_, '_>, stored: &Stored) -> Result<(), StoreEr
         crate::acl::acts::drop_principal(tx, &Principal::Group(key.clone()))?;
     }
     wake(tx, &meaning, &Meaning::default());
+    let before = Known { entry: &stored.entry, meaning: &meaning };
+    entries::tell(tx, Some(before), None, why)?;
     change_member(tx, &stored.entry.dn, None)
 }
 
@@ -121,7 +142,8 @@ pub(crate) fn change_member(
             entry.attributes.remove(entry::MEMBER);
         }
         entry.modified_at = tx.now;
-        put(tx, Some(&before), entry)?;
+        let why = if new.is_some() { Why::MovesAlong } else { Why::Consequence };
+        put_as(tx, Some(&before), entry, why)?;
     }
     Ok(())
 }

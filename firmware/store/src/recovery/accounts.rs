@@ -4,6 +4,7 @@
 use base::{AccountId, Address};
 
 use super::{DeletedAccount, age};
+use crate::audit::entries::Why;
 use crate::codec::{In, Out, account_key};
 use crate::directory::account::{self, AccountRow};
 use crate::directory::views::Claims;
@@ -90,7 +91,7 @@ pub(crate) fn restore(tx: &mut Tx<'_, '_>, id: AccountId) -> Result<Vec<Address>
     account::set_aliases(&mut entry, &primary, &further, &kept);
     entry.modified_at = tx.now;
     entry.account = Some(id);
-    writing::put(tx, None, entry)?;
+    writing::put_as(tx, None, entry, Why::Restore)?;
     Ok(lost)
 }
 

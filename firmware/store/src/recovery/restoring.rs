@@ -11,7 +11,7 @@ use crate::mailbox::adding::{Adding, Incoming};
 use crate::mailbox::keywords::{self, Keywords};
 use crate::mailbox::{acts, row};
 use crate::writer::Tx;
-use crate::{Flags, StoreError};
+use crate::{AuditEvent, Flags, StoreError, audit};
 
 /// Messages of one restore.
 pub(crate) const MESSAGES_MAX: usize = 10_000;
@@ -46,8 +46,27 @@ pub(crate) fn restore(
     }
     if sum.messages > 0 {
         block::release(tx, id, sum)?;
+        note(tx, id, sum.messages, into)?;
     }
     Ok(restored)
+}
+
+/// What people bring back of their own is no administrative act.
+fn note(
+    tx: &mut Tx<'_, '_>,
+    id: AccountId,
+    messages: u64,
+    into: Option<&str>,
+) -> Result<(), StoreError> {
+    let owner = account::find(&tx.tables, id)?.map(|account| account.address.to_string());
+    let owner = owner.unwrap_or_default();
+    if tx.origin.as_ref().is_some_and(|origin| origin.who == owner) {
+        return Ok(());
+    }
+    let event = AuditEvent::new("messages.restore", owner)
+        .with("messages", "", messages.to_string())
+        .with("mailbox", "", into.unwrap_or_default());
+    audit::note(tx, event)
 }
 
 /// The messages of these ids by block, without those that are not there. Writes nothing.

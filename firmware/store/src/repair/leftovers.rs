@@ -12,6 +12,17 @@ use crate::index::{T, View as _};
 use crate::mailbox::row;
 
 impl Repair<'_, '_, '_> {
+    /// Rows of the audit log that cannot be read; the others stay as they are.
+    pub(super) fn audit(&mut self) -> Result<(), StoreError> {
+        for (key, value) in rows_of(&self.tx.tables, T::Audit, &[])? {
+            if let Err(e) = crate::audit::rows::decode(&key, &value) {
+                self.done.push(format!("a row of the audit log is taken away: {e}"));
+                self.tx.remove(T::Audit, &key)?;
+            }
+        }
+        Ok(())
+    }
+
     fn has_account(&self, id: AccountId) -> Result<bool, StoreError> {
         self.tx.has(T::Account, &account_key(id))
     }

@@ -8,7 +8,7 @@ use base::{AccountId, MailboxId, ModSeq, Timestamp};
 
 use crate::index::Tables;
 use crate::segment::Log;
-use crate::{AnnotationChange, Origin, Settings};
+use crate::{AnnotationChange, AuditEvent, Origin, Settings};
 
 /// The writer's transaction.
 pub(crate) struct Tx<'t, 'w> {
@@ -19,6 +19,8 @@ pub(crate) struct Tx<'t, 'w> {
     pub(crate) now: Timestamp,
     /// In whose name the act that runs is done; `None`: the box's own.
     pub(crate) origin: Option<Arc<Origin>>,
+    /// What the act that runs has done, as the audit log tells it.
+    pub(crate) noted: Vec<AuditEvent>,
 }
 
 /// What becomes visible outside the index after the commit.
@@ -32,6 +34,8 @@ pub(crate) struct Effects {
     pub(crate) annotated: Vec<Arc<AnnotationChange>>,
     /// The spool changed.
     pub(crate) queue_changed: bool,
+    /// The audit log has new rows.
+    pub(crate) audit_changed: bool,
     /// An entry came, changed or went.
     pub(crate) directory_changed: bool,
     /// The settings behind the commit.
@@ -45,6 +49,7 @@ impl Effects {
             accounts: BTreeSet::new(),
             annotated: Vec::new(),
             queue_changed: false,
+            audit_changed: false,
             directory_changed: false,
             settings,
         }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy knows test functions, not their helpers")]
 
 mod acl;
+mod audit;
 mod damage;
 mod directory;
 mod directory_search;

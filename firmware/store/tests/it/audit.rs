@@ -1,0 +1,227 @@
+//! The audit log: each act of somebody leaves its row, in words, without secrets, and nothing takes it away.
+
+use std::net::IpAddr;
+
+use base::DomainName;
+use directory::{Attributes, Dn, Modification, Rdn};
+use store::{
+    AccountChange, AccountState, Alias, AuditEvent, AuditFilter, AuditRow, Group, Origin, Store,
+    Via,
+};
+
+use crate::fixture::{Fixture, address, new_account};
+
+const ADDRESS: &str = "192.0.2.7";
+
+fn admin(store: &Store) -> Store {
+    store.by(Origin::new("admin", Via::Web, ADDRESS.parse::<IpAddr>().ok()))
+}
+
+fn rows(store: &Store) -> Vec<AuditRow> {
+    store.audit_after(0, 10_000, &AuditFilter::default()).unwrap().rows
+}
+
+/// `action target name:-before,+after …` of the rows behind `seq`.
+fn told(store: &Store, seq: u64) -> Vec<String> {
+    let rows = store.audit_after(seq, 10_000, &AuditFilter::default()).unwrap().rows;
+    let line = |row: &AuditRow| {
+        let mut line = format!("{} {}", row.event.action, row.event.target);
+        for change in &row.event.changes {
+            let signed = |sign: &str, values: &[String]| -> Vec<String> {
+                values.iter().map(|value| format!("{sign}{value}")).collect()
+            };
+            let mut values = signed("-", &change.before);
+            values.extend(signed("+", &change.after));
+            line.push_str(&format!(" {}:{}", change.name, values.join(",")));
+        }
+        line
+    };
+    rows.iter().map(line).collect()
+}
+
+fn last(store: &Store) -> u64 {
+    rows(store).last().map_or(0, |row| row.seq)
+}
+
+fn dn(text: &str) -> Dn {
+    Dn::parse(text).unwrap()
+}
+
+#[tokio::test]
+async fn a_row_says_who_did_what_and_what_was_before() {
+    let (office, anna) = Fixture::office().await;
+    let store = admin(&office.store);
+    let start = last(&office.store);
+    let change = AccountChange {
+        name: Some("Anna Kern".to_owned()),
+        state: Some(AccountState::Disabled),
+        password_hash: Some("$argon2id$v=19$m=1,t=1,p=1$bmV3$bmV3".to_owned()),
+        ..Default::default()
+    };
+    store.update_account(anna, change).await.unwrap();
+    assert_eq!(
+        told(&store, start),
+        [
+            "account.change anna@office.test cn:-Anna Berg,+Anna Kern \
+             postroomStatus:-active,+disabled sn:-Berg,+Kern",
+            "account.password anna@office.test userPassword:-(secret),+(secret)",
+        ]
+    );
+    let row = &rows(&store)[1];
+    assert_eq!((row.origin.who.as_str(), row.origin.via), ("box", Via::Box));
+    let row = rows(&store).pop().unwrap();
+    assert_eq!((row.origin.who.as_str(), row.origin.via), ("admin", Via::Web));
+    assert_eq!(row.origin.address, ADDRESS.parse().ok());
+    // What changes nothing, and what is refused, leaves none.
+    let seq = last(&store);
+    store.update_settings(Box::new(|_| {})).await.unwrap();
+    assert!(store.create_account(new_account("anna@office.test")).await.is_err());
+    assert_eq!(told(&store, seq), [""; 0]);
+    drop(store);
+    let before = rows(&office.store);
+    let office = office.reopen().await;
+    assert_eq!(rows(&office.store), before);
+    office.finish().await;
+}
+
+#[tokio::test]
+async fn domains_aliases_groups_and_other_entries_have_words_of_their_own() {
+    let (office, anna) = Fixture::office().await;
+    let store = admin(&office.store);
+    let bert = store.create_account(new_account("bert@office.test")).await.unwrap();
+    let start = last(&store);
+    store.create_domain(DomainName::parse("b.test").unwrap()).await.unwrap();
+    store.delete_domain(DomainName::parse("b.test").unwrap()).await.unwrap();
+    let mut alias =
+        Alias { address: address("info@office.test"), targets: vec![address("a@x.test")] };
+    store.create_alias(alias.clone()).await.unwrap();
+    alias.targets.push(address("b@x.test"));
+    store.update_alias(alias).await.unwrap();
+    store.delete_alias(address("info@office.test")).await.unwrap();
+    let domain = DomainName::parse("office.test").unwrap();
+    let mut group = Group { name: "Sales".to_owned(), domain, members: vec![anna] };
+    store.put_group(group.clone()).await.unwrap();
+    group.members.push(bert);
+    store.put_group(group).await.unwrap();
+    store.delete_account(bert).await.unwrap();
+    store.restore_account(bert).await.unwrap();
+    let told = told(&store, start);
+    let begins = [
+        "domain.create b.test associatedDomain:+b.test dc:+b objectClass:",
+        "domain.delete b.test associatedDomain:-b.test dc:-b objectClass:",
+        "alias.create info@office.test cn:+info mail:+info@office.test",
+        "alias.change info@office.test rfc822MailMember:+b@x.test",
+        "alias.delete info@office.test ",
+        "group.create sales@office.test cn:+Sales member:+uid=anna,ou=people,",
+        "group.change sales@office.test member:+uid=bert,ou=people,dc=office,dc=test",
+        "account.delete bert@office.test ",
+        "group.change sales@office.test member:-uid=bert,ou=people,dc=office,dc=test",
+        "account.restore bert@office.test ",
+    ];
+    assert_eq!(told.len(), begins.len(), "{told:#?}");
+    for (line, begin) in told.iter().zip(begins) {
+        assert!(line.starts_with(begin), "{line}\n{begin}");
+        assert!(!line.contains("argon2"), "{line}");
+    }
+    drop(store);
+    office.finish().await;
+}
+
+#[tokio::test]
+async fn what_ldap_writes_is_told_as_what_it_is() {
+    let (office, _) = Fixture::office().await;
+    let store = office.store.by(Origin::new("admin", Via::Ldap, None));
+    let start = last(&store);
+    let mut unit = Attributes::new();
+    unit.insert("objectclass".into(), vec![b"organizationalUnit".to_vec()]);
+    let base = "ou=people,dc=office,dc=test";
+    store.add_entry(dn(&format!("ou=Berlin,{base}")), unit, String::new()).await.unwrap();
+    let anna = dn(&format!("uid=anna,{base}"));
+    let change = Modification::Add {
+        name: "telephoneNumber".to_owned(),
+        values: vec![b"+49 30 1".to_vec(), b"+49 30 2".to_vec()],
+    };
+    store.modify_entry(anna.clone(), vec![change], None, String::new()).await.unwrap();
+    let above = Some(dn(&format!("ou=Berlin,{base}")));
+    let rdn = Rdn::parse("uid=anna").unwrap();
+    store.rename_entry(anna, rdn, true, above, None, String::new()).await.unwrap();
+    // All below moves along, and is told only where it becomes something else.
+    let (from, rdn) = (dn(&format!("ou=Berlin,{base}")), Rdn::parse("ou=Bonn").unwrap());
+    store.rename_entry(from, rdn, true, None, None, String::new()).await.unwrap();
+    let (from, rdn) = (dn(&format!("ou=Bonn,{base}")), Rdn::parse("ou=Bonn").unwrap());
+    let above = Some(dn("ou=contacts,dc=office,dc=test"));
+    store.rename_entry(from, rdn, true, above, None, String::new()).await.unwrap();
+    let told = told(&store, start);
+    let berlin = format!("ou=Berlin,{base}");
+    let (from, to) = (format!("uid=anna,{base}"), format!("uid=anna,ou=Berlin,{base}"));
+    let (bonn, gone) = (format!("ou=Bonn,{base}"), "ou=Bonn,ou=contacts,dc=office,dc=test");
+    assert_eq!(
+        told,
+        [
+            format!("entry.create {berlin} objectClass:+organizationalUnit ou:+Berlin"),
+            "account.change anna@office.test telephoneNumber:+\"+49 30 1\",+\"+49 30 2\""
+                .replace('"', ""),
+            format!("account.change anna@office.test dn:-{from},+{to}"),
+            format!("entry.rename {bonn} dn:-{berlin},+{bonn} ou:-Berlin,+Bonn"),
+            format!("entry.rename {gone} dn:-{bonn},+{gone}"),
+            format!("account.delete anna@office.test dn:-uid=anna,{bonn},+uid=anna,{gone}"),
+        ]
+    );
+    drop(store);
+    office.finish().await;
+}
+
+#[tokio::test]
+async fn pages_and_filters_find_rows() {
+    let office = Fixture::empty();
+    for n in 0..700 {
+        office.clock.advance(1);
+        let who = if n % 7 == 0 { "admin" } else { "anna@office.test" };
+        let store = office.store.by(Origin::new(who, Via::Web, None));
+        let action = if n % 2 == 0 { "queue.retry" } else { "account.change" };
+        store.audit(AuditEvent::new(action, format!("N{n}"))).await.unwrap();
+    }
+    let all = rows(&office.store);
+    assert_eq!(all.len(), 700);
+    let seqs = |filter: &AuditFilter, limit: usize| {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let page = office.store.audit_rows(before, limit, filter).unwrap();
+            assert!(page.rows.len() <= limit);
+            found.extend(page.rows.iter().map(|row| row.seq));
+            match page.next {
+                Some(next) => before = Some(next),
+                None => return found,
+            }
+        }
+    };
+    let wanted = |keep: &dyn Fn(&AuditRow) -> bool| -> Vec<u64> {
+        all.iter().rev().filter(|row| keep(row)).map(|row| row.seq).collect()
+    };
+    let filter = |change: &dyn Fn(&mut AuditFilter)| {
+        let mut filter = AuditFilter::default();
+        change(&mut filter);
+        filter
+    };
+    for limit in [1, 50, 699, 700, 1000] {
+        assert_eq!(seqs(&AuditFilter::default(), limit), wanted(&|_| true), "{limit}");
+    }
+    assert_eq!(
+        seqs(&filter(&|f| f.who = "ADMIN".into()), 13),
+        wanted(&|row| row.origin.who == "admin")
+    );
+    assert_eq!(
+        seqs(&filter(&|f| f.action = "queue".into()), 50),
+        wanted(&|row| row.event.action == "queue.retry")
+    );
+    assert_eq!(
+        seqs(&filter(&|f| f.target = "n69".into()), 50),
+        wanted(&|row| row.event.target.starts_with("N69"))
+    );
+    let (since, until) = (all[100].at, all[200].at);
+    assert_eq!(
+        seqs(&filter(&|f| (f.since, f.until) = (Some(since), Some(until))), 50),
+        wanted(&|row| (101..=200).contains(&row.seq))
+    );
+    office.finish().await;
+}
