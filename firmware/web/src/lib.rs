@@ -24,6 +24,7 @@ pub mod log_ring;
 mod network;
 mod outbound;
 pub mod provision;
+mod reach;
 mod redirect;
 mod rules;
 mod server;

@@ -3,6 +3,7 @@
 mod admin;
 mod contract;
 mod deleted;
+mod domain_admin;
 mod office;
 mod provision;
 mod server;

@@ -106,7 +106,11 @@ pub(crate) fn claims(view: &impl View, entry: &Entry) -> Result<Claims, StoreErr
 }
 
 /// The typed view of an entry.
-fn account_of(view: &impl View, id: AccountId, entry: &Entry) -> Result<Account, StoreError> {
+pub(crate) fn account_of(
+    view: &impl View,
+    id: AccountId,
+    entry: &Entry,
+) -> Result<Account, StoreError> {
     let password = entry.first(entry::PASSWORD);
     let claims = claims(view, entry)?;
     Ok(Account {

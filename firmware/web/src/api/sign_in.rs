@@ -67,9 +67,7 @@ async fn sign_in(
     }
     let who = account.as_ref().map_or(Who::Admin, |account| Who::Account(account.id));
     let cookie = open_session(&web, who)?;
-    let account = account.map(Into::into);
-    let identity =
-        Identity { key: [0; 32], who, account, via: store::Via::Web, address: Some(peer) };
+    let identity = Identity::new([0; 32], who, account, store::Via::Web);
     tracing::info!(account = identity.login(), %peer, "signed in to the web");
     Ok((cookie, Json(SignedIn::of(&web, &identity))))
 }
