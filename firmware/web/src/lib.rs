@@ -30,6 +30,7 @@ mod rules;
 mod server;
 mod sessions;
 pub mod setup_code;
+mod streamed;
 mod timed_stream;
 mod web;
 

@@ -52,7 +52,7 @@ impl Query {
 }
 
 /// `2026-11-22` or `2026-11-22T09:00:00Z`.
-fn time_of(text: &str) -> Option<Timestamp> {
+pub(crate) fn time_of(text: &str) -> Option<Timestamp> {
     let (date, time) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
     let mut date = date.splitn(3, '-');
     let mut time = time.strip_suffix('Z')?.splitn(3, ':');

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod aliases;
+mod audit;
 mod domains;
 mod host;
 mod log;
@@ -27,6 +28,8 @@ fn machine(table: Table) -> Table {
     table
         .on(to(Area::Machine), Method::GET, "/admin/status", status::show)
         .on(to(Area::Log), Method::GET, "/admin/log", log::tail)
+        .on(to(Area::Audit), Method::GET, "/admin/audit", audit::list)
+        .on(to(Area::Audit), Method::GET, "/admin/audit/export", audit::export)
         .on(to(Area::Log), Method::GET, "/admin/trace", log::trace)
         .on(to(Area::Log), Method::PUT, "/admin/trace", log::set_trace)
         .on(to(Area::Outbound), Method::GET, "/admin/outbound", host::outbound)
