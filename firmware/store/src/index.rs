@@ -92,9 +92,11 @@ pub(crate) enum T {
     EntryIndex,
     /// number -> who did what.
     Audit,
+    /// another name of a domain -> entry number.
+    DomainAlias,
 }
 
-const TABLES: [(T, &str); 32] = [
+const TABLES: [(T, &str); 33] = [
     (T::Meta, "meta"),
     (T::Mailbox, "mailbox"),
     (T::MailboxName, "mailbox_name"),
@@ -127,6 +129,7 @@ const TABLES: [(T, &str); 32] = [
     (T::EntryDn, "entry_dn"),
     (T::EntryIndex, "entry_index"),
     (T::Audit, "audit"),
+    (T::DomainAlias, "domain_alias"),
 ];
 
 impl T {
