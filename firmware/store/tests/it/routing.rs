@@ -46,10 +46,8 @@ async fn add(store: &Store, dn: &str, values: &[(&str, &str)]) -> Result<Entry, 
 }
 
 fn code(error: StoreError) -> Code {
-    match error {
-        StoreError::Refused(refusal) => refusal.code,
-        other => panic!("{other}"),
-    }
+    let StoreError::Refused(refusal) = error else { unreachable!("{error}") };
+    refusal.code
 }
 
 async fn person(office: &Fixture, name: &str) -> AccountId {
@@ -232,6 +230,9 @@ async fn a_group_with_an_address_is_a_list() {
     assert_eq!(refused.map(drop), Err(Code::ConstraintViolation));
     // By LDAP a group needs the class for its address.
     let refused = modify(store, &crew, "mail", &["crew@office.test"]).await;
+    assert_eq!(refused.map(drop), Err(Code::ObjectClassViolation));
+    modify(store, &crew, "objectClass", &["groupOfNames", "postroomGroup"]).await.unwrap();
+    modify(store, &crew, "mail", &["crew@office.test"]).await.unwrap();
     assert_eq!(goes(store, "crew@office.test"), "bert@office.test c@far.test");
     store.put_group(group("Team", None, &[anna])).await.unwrap();
     assert_eq!(goes(store, "team@office.test"), "nobody");

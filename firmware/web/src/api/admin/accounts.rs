@@ -12,6 +12,7 @@ use serde_json::json;
 use session::rules::Operation;
 use store::{Account, AccountChange, AccountQuery, AccountSort, AccountState, StoreError};
 
+use super::mail_rules;
 use crate::Web;
 use crate::api::accounts_input::{AccountInput, Taken};
 use crate::api::done;
@@ -147,6 +148,9 @@ pub(super) struct Change {
     state: Option<AccountState>,
     is_admin: Option<bool>,
     manages: Option<Vec<String>>,
+    send_as: Option<Vec<String>>,
+    forward: Option<Vec<String>>,
+    forward_keep: Option<bool>,
     #[serde(default, deserialize_with = "named")]
     language: Option<Option<String>>,
 }
@@ -178,9 +182,16 @@ impl Change {
             state: self.state,
             is_admin: self.is_admin,
             manages: self.manages(web)?,
+            send_as: self.send_as.as_deref().map(mail_rules::send_as).transpose()?,
+            forward: self.forward(account)?,
+            forward_keep: self.forward_keep,
             language,
             password_hash: None,
         })
+    }
+
+    fn forward(&self, account: &Account) -> Result<Option<Vec<base::Address>>, ApiError> {
+        self.forward.as_deref().map(|texts| mail_rules::forward(account, texts)).transpose()
     }
 
     /// All domains that the account administers after the change.

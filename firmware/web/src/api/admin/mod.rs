@@ -6,6 +6,7 @@ mod audit;
 mod domains;
 mod host;
 mod log;
+mod mail_rules;
 mod queue;
 mod status;
 mod storage;
