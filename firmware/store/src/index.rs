@@ -206,7 +206,7 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     pub(crate) fn of(database: &Database) -> Result<Self, StoreError> {
         let transaction = database.begin_read().map_err(StoreError::index("beginning to read"))?;
-        Ok(Self { transaction, tables: Default::default() })
+        Ok(Self { transaction, tables: std::array::from_fn(|_| OnceCell::new()) })
     }
 
     /// True if no table was made yet.
