@@ -3,7 +3,7 @@ import { check, LANGUAGES } from './harness.mjs';
 import { DOMAIN } from './wizard.mjs';
 import { submit } from './submission.mjs';
 
-const ROOMS = ['', '/accounts', '/aliases', '/domains', '/queue', '/sending', '/network', '/log'];
+const ROOMS = ['', '/accounts', '/aliases', '/domains', '/queue', '/sending', '/network', '/storage', '/log'];
 
 export async function administer(visitor, password) {
   await domains(visitor);
@@ -61,18 +61,46 @@ async function accounts(visitor) {
   await page.keyboard.press('Enter');
   await goodNews(visitor, `dora@${DOMAIN}`);
   await visitor.press(`[data-test="account-edit"][aria-label*="dora@${DOMAIN}"]`);
+  await page.waitForSelector('[data-test="edit-name"]');
   await visitor.type('[data-test="edit-name"]', 'Dora Winter');
-  await visitor.type('[data-test="edit-quota"]', '512');
-  await visitor.look('admin-account-edit');
+  await visitor.tabTo('[data-test="quota-kind"]');
+  await page.keyboard.press('ArrowDown');
+  await visitor.type('[data-test="quota-mb"]', 'much');
   await page.keyboard.press('Enter');
-  await page.waitForFunction(() => document.querySelector('table')?.textContent?.includes('Dora Winter'));
-  await visitor.press(`[data-test="account-edit"][aria-label*="dora@${DOMAIN}"]`);
+  await page.waitForSelector('[data-test="quota-mb"][aria-invalid="true"]');
+  await visitor.type('[data-test="quota-mb"]', '512');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('form .notice.good');
+  await visitor.look('admin-account');
+  await lock(visitor);
   await visitor.press('[data-test="account-delete"]');
-  await page.waitForFunction(() => document.querySelectorAll('dialog[open]').length === 2);
+  await page.waitForSelector('dialog[open]');
   const title = await page.locator('dialog h2').last().textContent();
   check(title?.includes(`dora@${DOMAIN}`), 'the confirmation does not name the mailbox');
   await visitor.press('dialog button.danger.primary');
+  await goodNews(visitor, `dora@${DOMAIN}`);
   await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 3);
+}
+
+/** A suspended mailbox says so on its page and in the list. */
+async function lock(visitor) {
+  const { page } = visitor;
+  await visitor.tabTo('input[name="state"]');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  await visitor.press('[data-test="state-save"]');
+  await page.waitForSelector('.notice.warn');
+  await visitor.press('[data-test="back"]');
+  await page.waitForFunction(() => document.querySelector('table')?.textContent?.includes('Dora Winter'));
+  await visitor.tabTo('[data-test="account-state"]');
+  await page.keyboard.press('End');
+  await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 1);
+  await visitor.look('admin-accounts-suspended');
+  await visitor.tabTo('[data-test="account-state"]');
+  await page.keyboard.press('Home');
+  await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 4);
+  await visitor.press(`[data-test="account-edit"][aria-label*="dora@${DOMAIN}"]`);
+  await page.waitForSelector('[data-test="edit-name"]');
 }
 
 async function aliases(visitor) {

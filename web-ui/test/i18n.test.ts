@@ -35,7 +35,7 @@ function sources(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return sources(path);
-    return /\.(svelte|ts)$/.test(entry.name) && !/i18n\/\w\w\.ts$/.test(path) ? [readFileSync(path, 'utf8')] : [];
+    return /\.(svelte|ts)$/.test(entry.name) && !/i18n\/(\w\w\.ts$|parts\/)/.test(path) ? [readFileSync(path, 'utf8')] : [];
   });
 }
 

@@ -20,8 +20,7 @@ impl Session {
         request: LdapCompareRequest,
         controls: Vec<Control>,
     ) -> Result<(), Fail> {
-        let asker = self.asker()?;
-        let role = asker.role;
+        let role = self.role()?;
         let controls = Controls::read(controls, Kind::Compare)?;
         let of = dn(&request.dn)?;
         let Some(attribute) = Description::parse(&request.atype) else {
@@ -34,7 +33,7 @@ impl Session {
             (Target::Server, root::subschema())
         } else if rules::may(role, Operation::Read, Target::Other) {
             let shown = self.entry_of(&of)?;
-            let target = asker.target(&shown.entry);
+            let target = self.target(shown.entry.account);
             let mut all: Attributes = shown.entry.attributes;
             all.extend(shown.operational);
             (target, all)

@@ -12,7 +12,6 @@
 //! Never here: an OID of Active Directory, by which Outlook would take this server for one; a password in
 //! an answer or a log.
 
-mod asker;
 mod bind;
 mod compare;
 mod controls;

@@ -107,8 +107,7 @@ impl Store {
         self.act(move |tx| copying::copy(tx, from, &uids, to, source, rights)).await
     }
 
-    /// Makes a group, or makes it what is said. `NoSuchDomain`, `NoSuchAccount`, `NoSuchGroup`, `BadName`,
-    /// `AddressTaken`, `LimitReached`.
+    /// Makes a group or replaces its members. `NoSuchDomain`, `NoSuchAccount`, `BadName`, `LimitReached`.
     pub async fn put_group(&self, group: Group) -> Result<(), StoreError> {
         self.act(move |tx| group::put(tx, &group)).await
     }
@@ -116,11 +115,6 @@ impl Store {
     /// `NoSuchGroup`.
     pub async fn delete_group(&self, name: String, domain: DomainName) -> Result<(), StoreError> {
         self.act(move |tx| group::delete(tx, &name, &domain)).await
-    }
-
-    /// The group of a name in a domain, without regard to case.
-    pub fn group(&self, name: &str, domain: &DomainName) -> Result<Option<Group>, StoreError> {
-        group::find(&self.snapshot()?, name, domain)
     }
 
     /// All groups, by name.

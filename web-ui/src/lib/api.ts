@@ -6,7 +6,7 @@ import type { Language } from './i18n/index.svelte';
 const TIMEOUT_MS = 30_000;
 const TEST_TIMEOUT_MS = 75_000;
 
-export type Role = 'admin' | 'user';
+export type Role = 'admin' | 'domain-admin' | 'user';
 export interface SignedIn { role: Role; login: string; address: string | null; name: string; language: string | null }
 export interface BoxState {
   setup_needed: boolean; setup_session: boolean; language: string; hostname: string; version: string;
@@ -50,14 +50,22 @@ export interface Me extends SignedIn { account: Account | null; client_settings:
 export interface NewAccount {
   address: string; name?: string; password: string; aliases?: string[]; quota_mb?: number | null; is_admin?: boolean;
 }
+export const STATES = ['active', 'disabled', 'suspended'] as const;
+export type AccountState = (typeof STATES)[number];
+/** `quota_mb`: null is the default, 0 without limit. `limit_mb`: what holds, null without limit. */
 export interface Account {
   id: number; address: string; name: string; aliases: string[]; quota_mb: number | null; used_bytes: number;
-  state: 'active' | 'disabled'; is_admin: boolean; language: string | null; password_set: boolean;
+  limit_mb: number | null; state: AccountState; is_admin: boolean; language: string | null; password_set: boolean;
+  manages?: string[]; send_as?: string[]; forward?: string[]; forward_keep?: boolean; source?: string | null;
 }
 export interface AccountChange {
-  name?: string; aliases?: string[]; quota_mb?: number | null; state?: 'active' | 'disabled'; is_admin?: boolean;
+  name?: string; aliases?: string[]; quota_mb?: number | null; state?: AccountState; is_admin?: boolean;
+  manages?: string[]; send_as?: string[]; forward?: string[]; forward_keep?: boolean;
 }
-export interface Domain { name: string; accounts: number }
+export interface Domain {
+  name: string; accounts: number; aliases?: number; groups?: number; catch_all?: string | null;
+  domain_aliases?: string[]; admins?: string[]; default_quota_mb?: number | null; source?: boolean;
+}
 export interface Alias { address: string; targets: string[] }
 export interface QueueRecipient {
   address: string; state: 'pending' | 'delivered' | 'failed'; attempts: number; next_attempt_at: string;
@@ -120,7 +128,19 @@ export function whenSignInNeeded(f: OnSignInNeeded): void {
   onSignInNeeded = f;
 }
 
-async function call<T>(method: string, path: string, body?: unknown, timeoutMs = TIMEOUT_MS): Promise<T> {
+/** A body that is sent as it is: a file, not JSON. */
+export class FileBody {
+  constructor(readonly content: Blob | string, readonly type: string) {}
+}
+
+function sent(body: unknown): { headers: HeadersInit; body: BodyInit | null } {
+  if (body === undefined) return { headers: {}, body: null };
+  if (body instanceof FileBody) return { headers: { 'content-type': body.type }, body: body.content };
+  return { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+}
+
+/** One question to the box. */
+export async function call<T>(method: string, path: string, body?: unknown, timeoutMs = TIMEOUT_MS): Promise<T> {
   let response: Response;
   let text: string;
   try {
@@ -128,8 +148,7 @@ async function call<T>(method: string, path: string, body?: unknown, timeoutMs =
       method,
       credentials: 'same-origin',
       cache: 'no-store',
-      headers: body === undefined ? {} : { 'content-type': 'application/json' },
-      body: body === undefined ? null : JSON.stringify(body),
+      ...sent(body),
       signal: AbortSignal.timeout(timeoutMs),
     });
     text = await response.text();
@@ -146,13 +165,15 @@ async function call<T>(method: string, path: string, body?: unknown, timeoutMs =
   throw error;
 }
 
-const get = <T>(path: string) => call<T>('GET', path);
-const post = <T = undefined>(path: string, body?: unknown) => call<T>('POST', path, body);
-const put = <T = undefined>(path: string, body: unknown) => call<T>('PUT', path, body);
-const del = (path: string) => call<undefined>('DELETE', path);
-const seg = encodeURIComponent;
+export const get = <T>(path: string) => call<T>('GET', path);
+export const post = <T = undefined>(path: string, body?: unknown) => call<T>('POST', path, body);
+export const put = <T = undefined>(path: string, body: unknown) => call<T>('PUT', path, body);
+export const patch = <T>(path: string, body: unknown) => call<T>('PATCH', path, body);
+export const del = (path: string, body?: unknown) => call<undefined>('DELETE', path, body);
+export const seg = encodeURIComponent;
 
-function query(params: Record<string, string | number | null | undefined>): string {
+/** The question behind a path; what is empty is not asked for. */
+export function query(params: Readonly<Record<string, string | number | boolean | null | undefined>>): string {
   const q = new URLSearchParams();
   for (const [k, v] of Object.entries(params)) if (v !== null && v !== undefined && v !== '') q.set(k, String(v));
   const s = q.toString();
@@ -162,7 +183,7 @@ function query(params: Record<string, string | number | null | undefined>): stri
 export const api = {
   state: () => get<BoxState>('/state'),
   setBoxLanguage: (language: Language) => post('/language', { language }),
-  signIn: (login: string, password: string) => post<SignedIn>('/session', { login, password }),
+  signIn: (login: string, password: string, code?: string) => post<SignedIn>('/session', { login, password, code }),
   signOut: () => del('/session'),
 
   setup: {
@@ -193,11 +214,9 @@ export const api = {
   addDomain: (name: string) => post<Domain>('/admin/domains', { name }),
   deleteDomain: (name: string) => del(`/admin/domains/${seg(name)}`),
 
-  accounts: (p: { offset?: number; limit?: number; search?: string }) =>
-    get<Page<Account, number>>(`/admin/accounts${query(p)}`),
   account: (id: number) => get<Account>(`/admin/accounts/${id}`),
   addAccount: (a: NewAccount) => post<Account>('/admin/accounts', a),
-  changeAccount: (id: number, change: AccountChange) => call<Account>('PATCH', `/admin/accounts/${id}`, change),
+  changeAccount: (id: number, change: AccountChange) => patch<Account>(`/admin/accounts/${id}`, change),
   deleteAccount: (id: number) => del(`/admin/accounts/${id}`),
   setAccountPassword: (id: number, password: string) => post(`/admin/accounts/${id}/password`, { password }),
 

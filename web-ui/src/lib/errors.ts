@@ -11,6 +11,7 @@ const FIELD_OF: Readonly<Record<string, string>> = {
   'password-needs-tls': 'tls', 'password-too-short': 'password', 'password-too-long': 'password',
   'password-too-simple': 'password', 'password-invalid': 'password', 'name-invalid': 'name', 'quota-invalid': 'quota_mb',
   'targets-empty': 'targets', 'too-many-targets': 'targets', 'alias-to-itself': 'targets', 'too-many-aliases': 'aliases',
+  'group-exists': 'name', 'group-name-invalid': 'name', 'protocols-invalid': 'protocols',
 };
 
 /** The words for a code. */
@@ -26,7 +27,11 @@ export function asApiError(thrown: unknown): ApiError {
   return new ApiError(-1, 'page-bug', undefined, String(thrown));
 }
 
-export const errorText = (e: ApiError): string => codeText(e.code, e.retryAfterSecs);
+/** The words for a refusal; another system of the office says itself why it refused. */
+export function errorText(e: ApiError): string {
+  const text = codeText(e.code, e.retryAfterSecs);
+  return e.code === 'refused-by-webhook' && e.detail ? `${text} ${e.detail}` : text;
+}
 
 /** First part of the path of the field that is wrong: `users.3.address` -> `users`. */
 export function fieldOf(e: ApiError): string | undefined {

@@ -20,7 +20,6 @@ mod mail;
 mod memory_disk;
 mod model;
 mod quota;
-mod routing;
 mod search_index;
 mod spool;
 mod undelete;

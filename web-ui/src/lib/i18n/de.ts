@@ -1,6 +1,20 @@
 import type { Catalogue } from './index.svelte';
+import { access } from './parts/de/access';
+import { codes } from './parts/de/codes';
+import { common } from './parts/de/common';
+import { files } from './parts/de/files';
+import { guard } from './parts/de/guard';
+import { mail } from './parts/de/mail';
+import { people } from './parts/de/people';
 
 export const de: Catalogue = {
+  ...access,
+  ...codes,
+  ...common,
+  ...files,
+  ...guard,
+  ...mail,
+  ...people,
   'skip': 'Zum Inhalt springen',
   'switch.language': 'Sprache',
   'switch.theme': 'Farben',
@@ -291,7 +305,6 @@ export const de: Catalogue = {
   'accounts.none-found': 'Zu „{search}“ passt niemand.',
   'accounts.more': 'Mehr anzeigen',
   'accounts.new.title': 'Neues Postfach',
-  'accounts.edit.title': 'Postfach {address}',
   'accounts.edit.of': '{address} bearbeiten',
   'accounts.created': 'Das Postfach {address} wurde angelegt.',
   'accounts.deleted': 'Das Postfach {address} wurde gelöscht.',
@@ -302,11 +315,8 @@ export const de: Catalogue = {
   'accounts.aliases': 'Weitere Adressen',
   'accounts.aliases.hint': 'Eine je Zeile. Mail an sie landet in diesem Postfach.',
   'accounts.quota': 'Größe höchstens (MB)',
-  'accounts.quota.hint': 'Leer lassen für unbegrenzt. 2048 MB sind 2 GB.',
   'accounts.quota.bad': 'Bitte geben Sie eine ganze Zahl ein, oder lassen Sie das Feld leer.',
   'accounts.is-admin': 'Darf diesen Server verwalten',
-  'accounts.disable': 'Postfach sperren',
-  'accounts.enable': 'Postfach entsperren',
   'accounts.disabled.text': 'Dieses Postfach ist gesperrt: Es empfängt weiter Mail, aber niemand kann sich anmelden.',
   'accounts.delete': 'Postfach löschen',
   'accounts.delete.title': 'Das Postfach {address} löschen?',

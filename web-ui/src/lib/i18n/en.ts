@@ -1,6 +1,22 @@
 // English, the catalogue the others are measured by. Words for an office, not for a computer room.
 // `{name}` is filled in; `.one`/`.other` follow the plural rules of the language.
+
+import { access } from './parts/en/access';
+import { codes } from './parts/en/codes';
+import { common } from './parts/en/common';
+import { files } from './parts/en/files';
+import { guard } from './parts/en/guard';
+import { mail } from './parts/en/mail';
+import { people } from './parts/en/people';
+
 export const en = {
+  ...access,
+  ...codes,
+  ...common,
+  ...files,
+  ...guard,
+  ...mail,
+  ...people,
   'skip': 'Skip to the content',
   'switch.language': 'Language',
   'switch.theme': 'Colors',
@@ -291,7 +307,6 @@ export const en = {
   'accounts.none-found': 'Nobody fits “{search}”.',
   'accounts.more': 'Show more',
   'accounts.new.title': 'New mailbox',
-  'accounts.edit.title': 'Mailbox {address}',
   'accounts.edit.of': 'Edit {address}',
   'accounts.created': 'The mailbox {address} was made.',
   'accounts.deleted': 'The mailbox {address} was deleted.',
@@ -302,11 +317,8 @@ export const en = {
   'accounts.aliases': 'Further addresses',
   'accounts.aliases.hint': 'One on each line. Mail to them lands in this mailbox.',
   'accounts.quota': 'Largest size in MB',
-  'accounts.quota.hint': 'Leave empty for no limit. 2048 MB are 2 GB.',
   'accounts.quota.bad': 'Please type a whole number, or leave the field empty.',
   'accounts.is-admin': 'May manage this server',
-  'accounts.disable': 'Lock the mailbox',
-  'accounts.enable': 'Unlock the mailbox',
   'accounts.disabled.text': 'This mailbox is locked: it still receives mail, but nobody can sign in.',
   'accounts.delete': 'Delete the mailbox',
   'accounts.delete.title': 'Delete the mailbox {address}?',

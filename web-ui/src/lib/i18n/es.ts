@@ -1,6 +1,20 @@
 import type { Catalogue } from './index.svelte';
+import { access } from './parts/es/access';
+import { codes } from './parts/es/codes';
+import { common } from './parts/es/common';
+import { files } from './parts/es/files';
+import { guard } from './parts/es/guard';
+import { mail } from './parts/es/mail';
+import { people } from './parts/es/people';
 
 export const es: Catalogue = {
+  ...access,
+  ...codes,
+  ...common,
+  ...files,
+  ...guard,
+  ...mail,
+  ...people,
   'skip': 'Ir al contenido',
   'switch.language': 'Idioma',
   'switch.theme': 'Colores',
@@ -291,7 +305,6 @@ export const es: Catalogue = {
   'accounts.none-found': 'Nadie coincide con «{search}».',
   'accounts.more': 'Mostrar más',
   'accounts.new.title': 'Buzón nuevo',
-  'accounts.edit.title': 'Buzón {address}',
   'accounts.edit.of': 'Modificar {address}',
   'accounts.created': 'Se ha creado el buzón {address}.',
   'accounts.deleted': 'Se ha eliminado el buzón {address}.',
@@ -302,11 +315,8 @@ export const es: Catalogue = {
   'accounts.aliases': 'Otras direcciones',
   'accounts.aliases.hint': 'Una por línea. Su correo llega a este buzón.',
   'accounts.quota': 'Tamaño máximo en MB',
-  'accounts.quota.hint': 'Déjelo vacío para no limitar. 2048 MB son 2 GB.',
   'accounts.quota.bad': 'Escriba un número entero o deje el campo vacío.',
   'accounts.is-admin': 'Puede administrar este servidor',
-  'accounts.disable': 'Bloquear el buzón',
-  'accounts.enable': 'Desbloquear el buzón',
   'accounts.disabled.text': 'Este buzón está bloqueado: sigue recibiendo correo, pero nadie puede entrar.',
   'accounts.delete': 'Eliminar el buzón',
   'accounts.delete.title': '¿Eliminar el buzón {address}?',

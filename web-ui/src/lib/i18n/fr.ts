@@ -1,6 +1,20 @@
 import type { Catalogue } from './index.svelte';
+import { access } from './parts/fr/access';
+import { codes } from './parts/fr/codes';
+import { common } from './parts/fr/common';
+import { files } from './parts/fr/files';
+import { guard } from './parts/fr/guard';
+import { mail } from './parts/fr/mail';
+import { people } from './parts/fr/people';
 
 export const fr: Catalogue = {
+  ...access,
+  ...codes,
+  ...common,
+  ...files,
+  ...guard,
+  ...mail,
+  ...people,
   'skip': 'Aller au contenu',
   'switch.language': 'Langue',
   'switch.theme': 'Couleurs',
@@ -291,7 +305,6 @@ export const fr: Catalogue = {
   'accounts.none-found': 'Personne ne correspond à « {search} ».',
   'accounts.more': 'En afficher plus',
   'accounts.new.title': 'Nouvelle boîte aux lettres',
-  'accounts.edit.title': 'Boîte aux lettres {address}',
   'accounts.edit.of': 'Modifier {address}',
   'accounts.created': 'La boîte aux lettres {address} a été créée.',
   'accounts.deleted': 'La boîte aux lettres {address} a été supprimée.',
@@ -302,11 +315,8 @@ export const fr: Catalogue = {
   'accounts.aliases': 'Autres adresses',
   'accounts.aliases.hint': 'Une par ligne. Leur courrier arrive dans cette boîte.',
   'accounts.quota': 'Taille maximale en Mo',
-  'accounts.quota.hint': 'Laissez vide pour ne pas limiter. 2048 Mo font 2 Go.',
   'accounts.quota.bad': 'Saisissez un nombre entier, ou laissez le champ vide.',
   'accounts.is-admin': 'Peut gérer ce serveur',
-  'accounts.disable': 'Verrouiller la boîte',
-  'accounts.enable': 'Déverrouiller la boîte',
   'accounts.disabled.text': 'Cette boîte est verrouillée : elle reçoit toujours du courrier, mais personne ne peut se connecter.',
   'accounts.delete': 'Supprimer la boîte',
   'accounts.delete.title': 'Supprimer la boîte aux lettres {address} ?',

@@ -1,6 +1,20 @@
 import type { Catalogue } from './index.svelte';
+import { access } from './parts/it/access';
+import { codes } from './parts/it/codes';
+import { common } from './parts/it/common';
+import { files } from './parts/it/files';
+import { guard } from './parts/it/guard';
+import { mail } from './parts/it/mail';
+import { people } from './parts/it/people';
 
 export const it: Catalogue = {
+  ...access,
+  ...codes,
+  ...common,
+  ...files,
+  ...guard,
+  ...mail,
+  ...people,
   'skip': 'Vai al contenuto',
   'switch.language': 'Lingua',
   'switch.theme': 'Colori',
@@ -291,7 +305,6 @@ export const it: Catalogue = {
   'accounts.none-found': 'Nessuno corrisponde a «{search}».',
   'accounts.more': 'Mostra altre',
   'accounts.new.title': 'Nuova casella di posta',
-  'accounts.edit.title': 'Casella {address}',
   'accounts.edit.of': 'Modifica {address}',
   'accounts.created': 'La casella {address} è stata creata.',
   'accounts.deleted': 'La casella {address} è stata eliminata.',
@@ -302,11 +315,8 @@ export const it: Catalogue = {
   'accounts.aliases': 'Altri indirizzi',
   'accounts.aliases.hint': 'Uno per riga. La loro posta arriva in questa casella.',
   'accounts.quota': 'Dimensione massima in MB',
-  'accounts.quota.hint': 'Lasci vuoto per nessun limite. 2048 MB sono 2 GB.',
   'accounts.quota.bad': 'Inserisca un numero intero, o lasci vuoto il campo.',
   'accounts.is-admin': 'Può gestire questo server',
-  'accounts.disable': 'Blocca la casella',
-  'accounts.enable': 'Sblocca la casella',
   'accounts.disabled.text': 'Questa casella è bloccata: riceve ancora posta, ma nessuno può accedere.',
   'accounts.delete': 'Elimina la casella',
   'accounts.delete.title': 'Eliminare la casella {address}?',

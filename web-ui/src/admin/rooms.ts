@@ -1,0 +1,64 @@
+// The rooms of the administration: where they are, in which part of the house, and who may enter.
+import AtSign from '@lucide/svelte/icons/at-sign';
+import Gauge from '@lucide/svelte/icons/gauge';
+import Globe from '@lucide/svelte/icons/globe';
+import HardDrive from '@lucide/svelte/icons/hard-drive';
+import Inbox from '@lucide/svelte/icons/inbox';
+import Network from '@lucide/svelte/icons/network';
+import ScrollText from '@lucide/svelte/icons/scroll-text';
+import Send from '@lucide/svelte/icons/send';
+import Users from '@lucide/svelte/icons/users';
+import type { Role } from '../lib/api';
+import type { MessageKey } from '../lib/i18n/index.svelte';
+import AccountPage from './AccountPage.svelte';
+import Accounts from './Accounts.svelte';
+import Aliases from './Aliases.svelte';
+import Domains from './Domains.svelte';
+import Log from './Log.svelte';
+import Overview from './Overview.svelte';
+import Queue from './Queue.svelte';
+import Sending from './Sending.svelte';
+import ServerNetwork from './ServerNetwork.svelte';
+import Storage from './Storage.svelte';
+
+/** `page` shows the list; `one` what stands below it in the address line. `all`: domain administrators, too. */
+export interface Room {
+  to: string; name: MessageKey; icon: typeof Users; page: typeof Accounts; one?: typeof Accounts; all?: boolean;
+}
+export interface Wing { name: MessageKey | null; rooms: Room[] }
+
+const WINGS: readonly Wing[] = [
+  { name: null, rooms: [{ to: '/admin', name: 'admin.overview', icon: Gauge, page: Overview }] },
+  { name: 'admin.wing.people', rooms: [
+    { to: '/admin/accounts', name: 'admin.accounts', icon: Users, page: Accounts, one: AccountPage, all: true },
+    { to: '/admin/aliases', name: 'admin.aliases', icon: AtSign, page: Aliases, all: true },
+  ] },
+  { name: 'admin.wing.mail', rooms: [
+    { to: '/admin/domains', name: 'admin.domains', icon: Globe, page: Domains, all: true },
+    { to: '/admin/queue', name: 'admin.queue', icon: Inbox, page: Queue },
+    { to: '/admin/sending', name: 'admin.sending', icon: Send, page: Sending },
+  ] },
+  { name: 'admin.wing.server', rooms: [
+    { to: '/admin/network', name: 'admin.network', icon: Network, page: ServerNetwork },
+    { to: '/admin/storage', name: 'admin.storage', icon: HardDrive, page: Storage },
+    { to: '/admin/log', name: 'admin.log', icon: ScrollText, page: Log },
+  ] },
+  { name: 'admin.wing.security', rooms: [
+  ] },
+];
+
+/** What somebody of this role finds. */
+export function wingsFor(role: Role | undefined): Wing[] {
+  const open = (r: Room) => role === 'admin' || (role === 'domain-admin' && r.all);
+  return WINGS.map((w) => ({ ...w, rooms: w.rooms.filter(open) })).filter((w) => w.rooms.length > 0);
+}
+
+/** The room of a path, and what it shows there. */
+export function roomAt(path: string, wings: readonly Wing[]): { room: Room; page: typeof Accounts } | undefined {
+  const here = path.replace(/\/$/, '');
+  for (const room of wings.flatMap((w) => w.rooms)) {
+    if (room.to === here) return { room, page: room.page };
+    if (room.one && here.startsWith(`${room.to}/`) && !here.slice(room.to.length + 1).includes('/')) return { room, page: room.one };
+  }
+  return undefined;
+}

@@ -1,0 +1,15 @@
+// Words that several pages share.
+export const common = {
+  'pager.name': 'Pages of the list',
+  'pager.part': '{first} to {last} of {found}',
+  'pager.back': 'Back',
+  'pager.next': 'Next',
+  'sort.by': 'Sort by',
+  'filter.all': 'All',
+  'filter.nothing': 'Nothing fits these filters.',
+  'admin.wing.people': 'People',
+  'admin.wing.mail': 'Mail',
+  'admin.wing.server': 'Server',
+  'admin.deleted': 'Deleted mailboxes',
+  'admin.storage': 'Space and deleted mail',
+} as const;

@@ -1,0 +1,17 @@
+// Words that several pages share.
+import type { common as en } from '../en/common';
+
+export const common: Record<keyof typeof en, string> = {
+  'pager.name': 'Páginas de la lista',
+  'pager.part': '{first} a {last} de {found}',
+  'pager.back': 'Anterior',
+  'pager.next': 'Siguiente',
+  'sort.by': 'Ordenar por',
+  'filter.all': 'Todos',
+  'filter.nothing': 'Nada coincide con estos filtros.',
+  'admin.wing.people': 'Personas',
+  'admin.wing.mail': 'Correo',
+  'admin.wing.server': 'Servidor',
+  'admin.deleted': 'Buzones eliminados',
+  'admin.storage': 'Espacio y correo eliminado',
+};

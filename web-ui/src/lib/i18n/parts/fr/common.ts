@@ -1,0 +1,17 @@
+// Words that several pages share.
+import type { common as en } from '../en/common';
+
+export const common: Record<keyof typeof en, string> = {
+  'pager.name': 'Pages de la liste',
+  'pager.part': '{first} à {last} sur {found}',
+  'pager.back': 'Précédent',
+  'pager.next': 'Suivant',
+  'sort.by': 'Trier par',
+  'filter.all': 'Tous',
+  'filter.nothing': 'Rien ne correspond à ces filtres.',
+  'admin.wing.people': 'Personnes',
+  'admin.wing.mail': 'Courrier',
+  'admin.wing.server': 'Serveur',
+  'admin.deleted': 'Boîtes supprimées',
+  'admin.storage': 'Espace et courrier supprimé',
+};

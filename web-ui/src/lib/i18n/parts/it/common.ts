@@ -1,0 +1,17 @@
+// Words that several pages share.
+import type { common as en } from '../en/common';
+
+export const common: Record<keyof typeof en, string> = {
+  'pager.name': 'Pagine dell’elenco',
+  'pager.part': 'Da {first} a {last} di {found}',
+  'pager.back': 'Indietro',
+  'pager.next': 'Avanti',
+  'sort.by': 'Ordina per',
+  'filter.all': 'Tutti',
+  'filter.nothing': 'Nulla corrisponde a questi filtri.',
+  'admin.wing.people': 'Persone',
+  'admin.wing.mail': 'Posta',
+  'admin.wing.server': 'Server',
+  'admin.deleted': 'Caselle eliminate',
+  'admin.storage': 'Spazio e posta eliminata',
+};
