@@ -133,10 +133,10 @@ impl Delivery {
         else {
             return Ok(());
         };
-        match self.store().resolve(address)? {
-            Resolution::Known { accounts, .. } if accounts.contains(&id) => Ok(()),
-            _ => Err(AcceptError::SenderNotYours),
+        if self.store().may_send_as(id, address)? {
+            return Ok(());
         }
+        Err(AcceptError::SenderNotYours)
     }
 
     fn route(&self, recipients: &[Rcpt]) -> Result<Route, AcceptError> {

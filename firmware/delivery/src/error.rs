@@ -10,7 +10,7 @@ pub enum AcceptError {
     /// Too many `Received` fields: the message goes in a circle. 554 5.4.6 (RFC 5321 §6.3).
     #[error("the message goes in a circle")]
     MailLoop,
-    /// The reverse-path is none of the account's addresses. 553 5.7.1.
+    /// The account may not send with the reverse-path. 553 5.7.1.
     #[error("the account may not send with this address")]
     SenderNotYours,
     /// There is no recipient; a bug of the caller.

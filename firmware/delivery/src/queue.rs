@@ -213,12 +213,18 @@ impl Delivery {
         let mut copies = Vec::new();
         for &index in indices {
             let verdict = match self.local_copy(entry, index) {
-                Ok(Some(copy)) => {
-                    copies.push(copy);
+                Ok(LocalCopy::Of(copy)) => {
+                    copies.push(*copy);
                     // Success is reported below, as `delivered`, not as `relayed`.
                     Verdict::Delivered { reply: "250 2.1.5 local".to_owned(), dsn_passed: true }
                 }
-                Ok(None) => Verdict::Permanent(Word::ours("5.1.1", "no such user here")),
+                Ok(LocalCopy::Nobodys) => {
+                    Verdict::Permanent(Word::ours("5.1.1", "no such user here"))
+                }
+                // As RCPT would have been answered.
+                Ok(LocalCopy::Suspended) => {
+                    Verdict::Temporary(Word::ours("4.2.1", "the mailbox is suspended"))
+                }
                 Err(err) => Verdict::Temporary(Word::ours("4.3.0", err.to_string())),
             };
             outcomes.push(Outcome { index, verdict, host: None });
@@ -235,17 +241,16 @@ impl Delivery {
         self.settle(entry, decision, copies).await;
     }
 
-    /// The message for one recipient of ours; `None` if there is no such address.
-    fn local_copy(
-        &self,
-        entry: &QueueEntry,
-        index: usize,
-    ) -> Result<Option<StoreDelivery>, StoreError> {
-        let Some(recipient) = entry.recipients.get(index) else { return Ok(None) };
+    /// The message for one recipient of ours.
+    fn local_copy(&self, entry: &QueueEntry, index: usize) -> Result<LocalCopy, StoreError> {
+        let Some(recipient) = entry.recipients.get(index) else { return Ok(LocalCopy::Nobodys) };
         let Resolution::Known { accounts, remote } = self.store().resolve(&recipient.address)?
         else {
-            return Ok(None);
+            return Ok(LocalCopy::Nobodys);
         };
+        if remote.is_empty() && self.are_suspended(&accounts) {
+            return Ok(LocalCopy::Suspended);
+        }
         let mut staging = self.store().stage()?;
         let mut offset = 0;
         loop {
@@ -266,6 +271,16 @@ impl Delivery {
             skip: entry.skip,
         });
         let local = accounts.into_iter().map(into_inbox).collect();
-        Ok(Some(StoreDelivery { message: staging.finish()?, local, remote }))
+        let delivery = StoreDelivery { message: staging.finish()?, local, remote };
+        Ok(LocalCopy::Of(Box::new(delivery)))
     }
+}
+
+/// What becomes of a recipient of ours.
+enum LocalCopy {
+    Of(Box<StoreDelivery>),
+    /// There is no such address.
+    Nobodys,
+    /// Its account takes no mail now.
+    Suspended,
 }

@@ -1,7 +1,7 @@
 //! Who may send to whom: the verdicts at MAIL and RCPT. RFC 5321 §3.3, §7.1.
 
-use base::Address;
-use store::{Account, Resolution};
+use base::{AccountId, Address};
+use store::{Account, AccountState, Resolution};
 
 use crate::Delivery;
 
@@ -18,6 +18,8 @@ pub enum RcptVerdict {
     UnknownUser,
     /// The only account behind the address is full. 452 4.2.2.
     OverQuota,
+    /// All that the address leads to are accounts that are suspended. 450 4.2.1.
+    Suspended,
     /// The directory could not be asked, or the disk is full. 451 4.3.0.
     TryLater,
 }
@@ -25,9 +27,9 @@ pub enum RcptVerdict {
 /// What to say to a MAIL of an authenticated client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SenderVerdict {
-    /// One of the account's addresses, or the null reverse-path (250).
+    /// An address that the account may send with, or the null reverse-path (250).
     Allowed,
-    /// Not one of the account's addresses. 553 5.7.1.
+    /// Not such an address. 553 5.7.1.
     NotYours,
     /// The directory could not be asked. 451 4.3.0.
     TryLater,
@@ -48,6 +50,9 @@ impl Delivery {
             Ok(Resolution::NotLocal) => RcptVerdict::RelayDenied,
             Ok(Resolution::Unknown) => RcptVerdict::UnknownUser,
             Ok(Resolution::Known { accounts, remote }) => {
+                if remote.is_empty() && self.are_suspended(&accounts) {
+                    return RcptVerdict::Suspended;
+                }
                 // An alias with more than one target is taken: one full mailbox shall not keep the
                 // mail from the others.
                 match (accounts.as_slice(), remote.is_empty()) {
@@ -62,7 +67,15 @@ impl Delivery {
         }
     }
 
-    fn verify_quota(&self, account: base::AccountId, size: u64) -> RcptVerdict {
+    /// True if all of these accounts are suspended. A list with one that is not is taken, and its members that
+    /// are suspended get their copies too: they have room for it, to leave them out would lose mail that
+    /// was promised, and to put off the list would keep it from the others.
+    pub(crate) fn are_suspended(&self, accounts: &[AccountId]) -> bool {
+        let is = |id: &AccountId| matches!(self.store().account(*id), Ok(Some(a)) if a.state == AccountState::Suspended);
+        !accounts.is_empty() && accounts.iter().all(is)
+    }
+
+    fn verify_quota(&self, account: AccountId, size: u64) -> RcptVerdict {
         match self.store().quota(account) {
             Ok(quota) if quota.has_room(1, size.max(1)) => RcptVerdict::Local,
             Ok(_) => RcptVerdict::OverQuota,
@@ -73,8 +86,11 @@ impl Delivery {
         }
     }
 
-    /// Judges the reverse-path of a client that is logged in: it must lead to its own account, by
-    /// primary address, further address, alias or `+detail`.
+    /// Judges the reverse-path of a client that is logged in: one of the account's addresses by any name of
+    /// their domain and with any `+detail`, an alias of it, or what its entry's `postroomSendAs` lists.
+    ///
+    /// The header's `From` is not judged. RFC 6409 §6.1 leaves the check to the envelope, and a header that
+    /// differs is common where all is right: mail that is resent, what a program sends in a person's name.
     #[must_use]
     pub fn verify_sender(
         &self,
@@ -84,11 +100,9 @@ impl Delivery {
         let Some(address) = reverse_path else {
             return SenderVerdict::Allowed;
         };
-        match self.store().resolve(address) {
-            Ok(Resolution::Known { accounts, .. }) if accounts.contains(&account.id) => {
-                SenderVerdict::Allowed
-            }
-            Ok(_) => SenderVerdict::NotYours,
+        match self.store().may_send_as(account.id, address) {
+            Ok(true) => SenderVerdict::Allowed,
+            Ok(false) => SenderVerdict::NotYours,
             Err(err) => {
                 tracing::error!(err = %err, "the directory could not be asked for a sender");
                 SenderVerdict::TryLater

@@ -20,7 +20,8 @@ impl Session {
         request: LdapCompareRequest,
         controls: Vec<Control>,
     ) -> Result<(), Fail> {
-        let role = self.role()?;
+        let asker = self.asker()?;
+        let role = asker.role;
         let controls = Controls::read(controls, Kind::Compare)?;
         let of = dn(&request.dn)?;
         let Some(attribute) = Description::parse(&request.atype) else {
@@ -33,7 +34,7 @@ impl Session {
             (Target::Server, root::subschema())
         } else if rules::may(role, Operation::Read, Target::Other) {
             let shown = self.entry_of(&of)?;
-            let target = self.target(shown.entry.account);
+            let target = asker.target(&shown.entry);
             let mut all: Attributes = shown.entry.attributes;
             all.extend(shown.operational);
             (target, all)

@@ -12,6 +12,7 @@
 //! Never here: an OID of Active Directory, by which Outlook would take this server for one; a password in
 //! an answer or a log.
 
+mod asker;
 mod bind;
 mod compare;
 mod controls;

@@ -62,6 +62,11 @@ fn clear(password: &[u8], min: usize) -> Result<&str, Fail> {
     Ok(text)
 }
 
+/// The shortest password that `role` may write; who owns the box may also bring hashes.
+fn min_of(role: Role) -> usize {
+    if role == Role::Admin { 0 } else { OWN_MIN }
+}
+
 /// True for `{SCHEME}value`.
 fn names_a_scheme(value: &str) -> bool {
     let scheme = value.strip_prefix('{').and_then(|rest| rest.split_once('}'));
@@ -98,7 +103,11 @@ impl Session {
     }
 
     /// Hashes the password of a new entry.
-    pub(crate) async fn hash_in(&self, attributes: &mut Attributes) -> Result<(), Fail> {
+    pub(crate) async fn hash_in(
+        &self,
+        attributes: &mut Attributes,
+        role: Role,
+    ) -> Result<(), Fail> {
         if attributes.contains_key(VERIFIER) {
             return Err(refused(Code::UnwillingToPerform, "authPassword follows userPassword"));
         }
@@ -106,7 +115,7 @@ impl Session {
         let [value] = values.as_slice() else {
             return Err(refused(Code::ConstraintViolation, "one password is enough"));
         };
-        let (hash, verifier) = self.stored(value, 0).await?;
+        let (hash, verifier) = self.stored(value, min_of(role)).await?;
         attributes.insert(PASSWORD.to_owned(), vec![hash.into_bytes()]);
         if let Some(verifier) = verifier {
             attributes.insert(VERIFIER.to_owned(), vec![verifier.into_bytes()]);
@@ -128,7 +137,7 @@ impl Session {
         if changes.iter().any(|change| is(change.name(), VERIFIER)) {
             return Err(refused(Code::UnwillingToPerform, "authPassword follows userPassword"));
         }
-        let min = if role == Role::Admin { 0 } else { OWN_MIN };
+        let min = min_of(role);
         let mut verifiers = None;
         for change in changes.iter_mut().filter(|change| is(change.name(), PASSWORD)) {
             match change {
@@ -183,8 +192,8 @@ impl Session {
         id: i32,
         value: Option<Vec<u8>>,
     ) -> Result<(), Fail> {
-        let role = self.role()?;
-        if role == Role::Anonymous {
+        let asker = self.asker()?;
+        if asker.role == Role::Anonymous {
             return Err(refused(Code::UnwillingToPerform, "bind first"));
         }
         if !self.conn.may_send_password() {
@@ -194,12 +203,15 @@ impl Session {
             return Err(refused(Code::ProtocolError, "this is no password change"));
         };
         let whose = self.whose(change.identity.as_deref())?;
-        let target = match (&whose, &self.who) {
-            (None, _) => Target::Own,
-            (Some(account), Who::Person(own, _)) if account.id == *own => Target::Own,
-            _ => Target::Other,
+        let target = match &whose {
+            None => Target::Own,
+            Some(account) => {
+                let entry = self.conn.ctx().store.account_entry(account.id);
+                let entry = entry.map_err(|err| reply::of_store(self.conn.session(), &err))?;
+                entry.map_or(Target::Other, |entry| asker.target(&entry))
+            }
         };
-        if !session::rules::may_write(role, target, PASSWORD) {
+        if !session::rules::may_write(asker.role, target, PASSWORD) {
             return Err(refused(Code::InsufficientAccessRights, "this is another's password"));
         }
         if let Some(old) = &change.old {

@@ -13,6 +13,7 @@ use ldap3_proto::proto::{LdapOp, LdapResult, LdapSearchScope};
 use session::rules::{self, Operation, Role, Target};
 use store::EntryId;
 
+use crate::asker::Asker;
 use crate::controls::{self, Controls, SortKey};
 use crate::finding::List;
 use crate::guard::guarded;
@@ -21,7 +22,7 @@ use crate::message::{Control, Search};
 use crate::reply::{self, Fail, Kind, refused};
 use crate::root;
 use crate::select::Selection;
-use crate::session::{FLUSH_AT, Session, Who, dn};
+use crate::session::{FLUSH_AT, Session, dn};
 use crate::view::{self, Found, Shown};
 
 /// How long the finding may take.
@@ -37,9 +38,7 @@ pub(crate) struct Quest {
     pub(crate) base: Dn,
     pub(crate) scope: LdapSearchScope,
     pub(crate) filter: Filter,
-    /// Who asks, and whose entry is its own.
-    pub(crate) role: Role,
-    pub(crate) own: Option<base::AccountId>,
+    pub(crate) asker: Asker,
     pub(crate) keys: Vec<SortKey>,
     pub(crate) limit: usize,
     pub(crate) stop: Arc<AtomicBool>,
@@ -49,8 +48,8 @@ pub(crate) struct Quest {
 impl Quest {
     /// All that decides what is found, and in which order.
     fn question(&self) -> String {
-        let Self { base, scope, filter, role, own, keys, limit, stop: _, until: _ } = self;
-        format!("{base:?} {scope:?} {filter:?} {role:?} {own:?} {keys:?} {limit}")
+        let Self { base, scope, filter, asker, keys, limit, stop: _, until: _ } = self;
+        format!("{base:?} {scope:?} {filter:?} {asker:?} {keys:?} {limit}")
     }
 
     /// True as long as somebody waits for the outcome.
@@ -69,7 +68,8 @@ impl Session {
         search: Search,
         controls: Vec<Control>,
     ) -> Result<(), Fail> {
-        let role = self.role()?;
+        let asker = self.asker()?;
+        let role = asker.role;
         let controls = Controls::read(controls, Kind::Search)?;
         let filter = search.filter.clone()?;
         let base = dn(&search.base)?;
@@ -100,14 +100,13 @@ impl Session {
             base,
             scope: search.scope.clone(),
             filter,
-            role,
-            own: self.own_account(),
+            asker: asker.clone(),
             keys: controls.sort.clone().unwrap_or_default(),
             limit: limit(role, &search, &controls),
             until: Instant::now() + time_limit(&search),
             stop,
         };
-        match self.find_and_show(id, &search, quest, &controls, role, &selection).await {
+        match self.find_and_show(id, &search, quest, &controls, &asker, &selection).await {
             Ok((result, controls)) => self.finish(id, result, controls),
             Err(Fail::Refused(refusal)) => {
                 self.finish(id, reply::of_refusal(&refusal), Vec::new());
@@ -141,7 +140,7 @@ impl Session {
         search: &Search,
         quest: Quest,
         controls: &Controls,
-        role: Role,
+        asker: &Asker,
         selection: &Selection,
     ) -> Result<End, Fail> {
         let stop = quest.stop.clone();
@@ -149,14 +148,14 @@ impl Session {
         let paged = controls.paged.as_ref();
         let mut page = match paged {
             Some(paged) if !paged.cookie.is_empty() => self.lists.take(&paged.cookie, what)?,
-            _ => match self.first_page(quest, controls, role).await? {
+            _ => match self.first_page(quest, controls, asker.role).await? {
                 Ok(page) => page,
                 Err(end) => return Ok(end),
             },
         };
         let size = paged.map_or(usize::MAX, |paged| usize::try_from(paged.size).unwrap_or(0));
         let ids = page.next(size);
-        self.show_all(id, &ids, &stop, role, selection).await?;
+        self.show_all(id, &ids, &stop, asker, selection).await?;
         let mut answers = page.answers.clone();
         let result = match page.code {
             Some(code) if page.is_over() => reply::result(code, ""),
@@ -233,12 +232,12 @@ impl Session {
         id: i32,
         ids: &[EntryId],
         stop: &AtomicBool,
-        role: Role,
+        asker: &Asker,
         selection: &Selection,
     ) -> Result<(), Fail> {
         let mut rest = ids;
         while !rest.is_empty() && !stop.load(Ordering::Relaxed) {
-            rest = self.show_some(id, rest, role, selection)?;
+            rest = self.show_some(id, rest, asker, selection)?;
             if self.conn.pending_out() > FLUSH_AT {
                 self.flush_and_look().await?;
             }
@@ -252,7 +251,7 @@ impl Session {
         &mut self,
         id: i32,
         ids: &'a [EntryId],
-        role: Role,
+        asker: &Asker,
         selection: &Selection,
     ) -> Result<&'a [EntryId], Fail> {
         let store = self.conn.ctx().store.clone();
@@ -267,36 +266,22 @@ impl Session {
             // One that is gone by now was never found.
             let shown = view::shown(&view, *first, selection.wants_operational());
             let Some(shown) = shown.map_err(|err| broken(self, err))? else { continue };
-            let entry = self.shown_to(&shown, role, selection);
+            let entry = shown_to(&shown, asker, selection);
             self.say(id, LdapOp::SearchResultEntry(entry), Vec::new());
         }
         Ok(rest)
     }
+}
 
-    /// An entry as who is bound is shown it.
-    pub(crate) fn shown_to(
-        &self,
-        shown: &Shown,
-        role: Role,
-        selection: &Selection,
-    ) -> ldap3_proto::proto::LdapSearchResultEntry {
-        let target = self.target(shown.entry.account);
-        let attributes = [&shown.entry.attributes, &shown.operational];
-        selection.show(&shown.entry.written_dn, &attributes, role, target)
-    }
-
-    fn own_account(&self) -> Option<base::AccountId> {
-        match &self.who {
-            Who::Person(id, _) => Some(*id),
-            Who::Admin(_) | Who::Anonymous => None,
-        }
-    }
-
-    /// Whose entry it is.
-    pub(crate) fn target(&self, account: Option<base::AccountId>) -> Target {
-        let own = self.own_account();
-        if own.is_some() && own == account { Target::Own } else { Target::Other }
-    }
+/// An entry as who asks is shown it.
+pub(crate) fn shown_to(
+    shown: &Shown,
+    asker: &Asker,
+    selection: &Selection,
+) -> ldap3_proto::proto::LdapSearchResultEntry {
+    let target = asker.target(&shown.entry);
+    let attributes = [&shown.entry.attributes, &shown.operational];
+    selection.show(&shown.entry.written_dn, &attributes, asker.role, target)
 }
 
 /// RFC 4528 §3: what is asserted of a search is asserted of its base.
@@ -313,7 +298,7 @@ fn limit(role: Role, search: &Search, controls: &Controls) -> usize {
     let is_list = controls.paged.is_some() || controls.vlv.is_some();
     let ours = match role {
         Role::Admin if is_list => LIST_MAX,
-        Role::Admin | Role::Person => SIZE_MAX,
+        Role::Admin | Role::DomainAdmin | Role::Person => SIZE_MAX,
         Role::Guest | Role::Anonymous => SIZE_MAX_GUEST,
     };
     match usize::try_from(search.size_limit) {

@@ -373,6 +373,7 @@ impl Session {
                         Err(Fail::Bye(Code::StrongerAuthRequired, "the account may not log in"))
                     }
                     Some(account) if account.is_admin => Ok(Role::Admin),
+                    Some(account) if !account.manages.is_empty() => Ok(Role::DomainAdmin),
                     Some(_) => Ok(Role::Person),
                     None => Err(Fail::Bye(Code::StrongerAuthRequired, "the account is gone")),
                 }

@@ -131,9 +131,7 @@ pub(crate) fn unsortable(keys: &[SortKey], role: Role) -> Option<(Code, String)>
 pub(crate) fn find(store: &Store, quest: &Quest) -> Result<List, StoreError> {
     let view = store.directory()?;
     let hides = |entry: &Entry, attribute: &AttributeType| {
-        let is_own = quest.own.is_some() && entry.account == quest.own;
-        let target = if is_own { Target::Own } else { Target::Other };
-        !rules::may_read(quest.role, target, attribute.key())
+        !rules::may_read(quest.asker.role, quest.asker.target(entry), attribute.key())
     };
     let found = view.search(&DirectorySearch {
         base: &quest.base,

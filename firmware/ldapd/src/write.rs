@@ -10,14 +10,16 @@ use ldap3_proto::control::LdapControl;
 use ldap3_proto::proto::{
     LdapAddRequest, LdapModify, LdapModifyDNRequest, LdapModifyRequest, LdapModifyType,
 };
-use session::rules::{self, Operation, Role, Target};
+use session::rules::{Operation, Role};
 use store::{DirectorySearch, Entry, Origin, Scope, Store, StoreError, Via};
 
+use crate::asker::Asker;
 use crate::ber;
 use crate::controls::{self, Controls};
 use crate::guard::guarded;
 use crate::message::Control;
 use crate::reply::{self, Fail, Kind, refused};
+use crate::search::shown_to;
 use crate::select::Selection;
 use crate::session::{Session, Who, dn};
 use crate::view::{self, Shown};
@@ -51,16 +53,6 @@ fn change_of(change: LdapModify) -> Modification {
 }
 
 impl Session {
-    /// Refuses who may not do this with others' entries.
-    fn must_be_allowed(&self, operation: Operation, target: Target) -> Result<Role, Fail> {
-        let role = self.role()?;
-        if rules::may(role, operation, target) {
-            return Ok(role);
-        }
-        let text = if role == Role::Anonymous { "bind first" } else { "this is the admin's to do" };
-        Err(refused(Code::InsufficientAccessRights, text))
-    }
-
     /// The store for acts in the name of who is bound.
     pub(crate) fn store(&self) -> Store {
         let who = match &self.who {
@@ -86,16 +78,18 @@ impl Session {
         request: LdapAddRequest,
         controls: Vec<Control>,
     ) -> Result<(), Fail> {
-        let role = self.must_be_allowed(Operation::Add, Target::Other)?;
+        let asker = self.asker()?;
+        asker.must_be_somebody()?;
         let controls = Controls::read(controls, Kind::Add)?;
         let name = dn(&request.dn)?;
         refuse_own(&name)?;
         let mut attributes = attributes_of(request)?;
-        self.hash_in(&mut attributes).await?;
+        asker.must_add(&name, &attributes)?;
+        self.hash_in(&mut attributes, asker.role).await?;
         let by = self.who.dn().to_owned();
         let store = self.store();
         let added = self.outcome(store.add_entry(name, attributes, by).await)?;
-        let answers = self.read_answers(None, Some(added), &controls, role)?;
+        let answers = self.read_answers(None, Some(added), &controls, &asker)?;
         self.say(id, Kind::Add.says(reply::success()), answers);
         Ok(())
     }
@@ -107,22 +101,14 @@ impl Session {
         controls: Vec<Control>,
     ) -> Result<(), Fail> {
         let name = dn(&request.dn)?;
-        let role = self.role()?;
+        let asker = self.asker()?;
+        let role = asker.role;
         let controls = Controls::read(controls, Kind::Modify)?;
-        if role == Role::Anonymous {
-            return Err(refused(Code::InsufficientAccessRights, "bind first"));
-        }
+        asker.must_be_somebody()?;
         refuse_own(&name)?;
         let entry = self.entry_of(&name)?.entry;
-        let target = self.target(entry.account);
-        self.must_be_allowed(Operation::Modify, target)?;
         let mut changes: Vec<Modification> = request.changes.into_iter().map(change_of).collect();
-        if let Some(refused_one) =
-            changes.iter().find(|change| !rules::may_write(role, target, change.name()))
-        {
-            let text = format!("{}: not yours to change", refused_one.name());
-            return Err(refused(Code::InsufficientAccessRights, text));
-        }
+        asker.must_modify(&entry, &changes)?;
         let store = self.store();
         let account = match entry.account {
             Some(account) => self.outcome(store.account(account))?,
@@ -134,7 +120,7 @@ impl Session {
         let done = store.modify_entry(name, changes, assertion, by).await;
         let (before, after) = self.outcome(done)?;
         let answers =
-            self.read_answers(Some(before.clone()), Some(after.clone()), &controls, role)?;
+            self.read_answers(Some(before.clone()), Some(after.clone()), &controls, &asker)?;
         self.say(id, Kind::Modify.says(reply::success()), answers);
         let status = |entry: &Entry| entry.attributes.get("postroomstatus").cloned();
         if let Some(account) = before.account
@@ -152,19 +138,21 @@ impl Session {
         name: &str,
         controls: Vec<Control>,
     ) -> Result<(), Fail> {
-        let role = self.must_be_allowed(Operation::Delete, Target::Other)?;
+        let asker = self.asker()?;
+        asker.must_be_somebody()?;
         let controls = Controls::read(controls, Kind::Delete)?;
         let name = dn(name)?;
         refuse_own(&name)?;
-        let assertion = assertion(&controls, role);
+        let assertion = assertion(&controls, asker.role);
         // What the server computes of it is gone with it.
         let shown = self.entry_of(&name)?;
+        asker.must(Operation::Delete, asker.target(&shown.entry))?;
         let store = self.store();
         let before = self.outcome(store.delete_entry(name, assertion).await)?;
         let account = before.account;
         let shown = Shown { entry: before, operational: shown.operational };
         let answers = match &controls.pre_read {
-            Some(names) => vec![self.read_answer(controls::PRE_READ, names, &shown, role)],
+            Some(names) => vec![read_answer(controls::PRE_READ, names, &shown, &asker)],
             None => Vec::new(),
         };
         self.say(id, Kind::Delete.says(reply::success()), answers);
@@ -181,20 +169,25 @@ impl Session {
         request: LdapModifyDNRequest,
         controls: Vec<Control>,
     ) -> Result<(), Fail> {
-        let role = self.must_be_allowed(Operation::Rename, Target::Other)?;
+        let asker = self.asker()?;
+        asker.must_be_somebody()?;
         let controls = Controls::read(controls, Kind::ModifyDn)?;
         let name = dn(&request.dn)?;
         refuse_own(&name)?;
         let rdn = Rdn::parse(&request.newrdn)?;
         let superior = request.new_superior.as_deref().map(dn).transpose()?;
-        let assertion = assertion(&controls, role);
+        let entry = self.entry_of(&name)?.entry;
+        let has_children = self
+            .outcome(self.conn.ctx().store.directory().and_then(|view| view.has_children(&name)))?;
+        asker.must_rename(&entry, &rdn, superior.as_ref(), has_children)?;
+        let assertion = assertion(&controls, asker.role);
         let by = self.who.dn().to_owned();
         let store = self.store();
         // Somewhere else they may be accounts no more.
         let moved = if superior.is_some() { self.accounts_below(&name).await? } else { Vec::new() };
         let done = store.rename_entry(name, rdn, request.deleteoldrdn, superior, assertion, by);
         let (before, after) = self.outcome(done.await)?;
-        let answers = self.read_answers(Some(before), Some(after), &controls, role)?;
+        let answers = self.read_answers(Some(before), Some(after), &controls, &asker)?;
         self.say(id, Kind::ModifyDn.says(reply::success()), answers);
         for account in moved {
             if self.outcome(store.account(account))?.is_none() {
@@ -235,7 +228,7 @@ impl Session {
         before: Option<Entry>,
         after: Option<Entry>,
         controls: &Controls,
-        role: Role,
+        asker: &Asker,
     ) -> Result<Vec<LdapControl>, Fail> {
         let mut answers = Vec::new();
         let asked = [
@@ -246,20 +239,19 @@ impl Session {
             let (Some(names), Some(entry)) = (names, entry) else { continue };
             let view = self.outcome(self.conn.ctx().store.directory())?;
             let shown = self.outcome(view::of_entry(&view, entry))?;
-            answers.push(self.read_answer(oid, names, &shown, role));
+            answers.push(read_answer(oid, names, &shown, asker));
         }
         Ok(answers)
     }
+}
 
-    /// RFC 4527 §3: the value is a SearchResultEntry.
-    fn read_answer(&self, oid: &str, names: &[String], shown: &Shown, role: Role) -> LdapControl {
-        let selection = Selection::of(names, false);
-        let entry = self.shown_to(shown, role, &selection);
-        let op = ldap3_proto::proto::LdapOp::SearchResultEntry(entry);
-        let tag: ldap3_lber::structures::Tag = op.into();
-        use ldap3_lber::structures::ASNTag as _;
-        reply::control(oid, ber::encode(tag.into_structure()))
-    }
+/// RFC 4527 §3: the value is a SearchResultEntry.
+fn read_answer(oid: &str, names: &[String], shown: &Shown, asker: &Asker) -> LdapControl {
+    let entry = shown_to(shown, asker, &Selection::of(names, false));
+    let op = ldap3_proto::proto::LdapOp::SearchResultEntry(entry);
+    let tag: ldap3_lber::structures::Tag = op.into();
+    use ldap3_lber::structures::ASNTag as _;
+    reply::control(oid, ber::encode(tag.into_structure()))
 }
 
 /// The root and the schema are the server's own.

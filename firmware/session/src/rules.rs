@@ -1,13 +1,19 @@
-//! Who may do what in the directory: one table, for every protocol that shows entries. No I/O; what is not
-//! in the table is refused.
+//! Who may do what: one table, for LDAP, the admin API and the server utilities. No I/O; what is not in the
+//! table is refused. Entries are decided here, what is no entry in [`may_use`], whose a thing is in [`Realm`].
 //!
 //! Passwords are nobody's to read, compare or search for, the administrator's neither: they are written and
 //! checked, no more.
 
+mod area;
+mod realm;
+
 use directory::schema;
 
+pub use area::{Area, may_use};
+pub use realm::{Realm, Subject, domain_named};
+
 /// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Nobody said who.
     Anonymous,
@@ -15,8 +21,16 @@ pub enum Role {
     Guest,
     /// Somebody with an account.
     Person,
+    /// Somebody with an account that administers some domains.
+    DomainAdmin,
     /// Who owns the box, or an account with that role.
     Admin,
+}
+
+impl Role {
+    /// All of them, the least first.
+    pub const ALL: [Self; 5] =
+        [Self::Anonymous, Self::Guest, Self::Person, Self::DomainAdmin, Self::Admin];
 }
 
 /// What is asked of an entry as a whole.
@@ -34,6 +48,11 @@ pub enum Operation {
     Rename,
 }
 
+impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Read, Self::Add, Self::Modify, Self::Delete, Self::Rename];
+}
+
 /// Whose entry it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -41,8 +60,17 @@ pub enum Target {
     Server,
     /// The entry of who asks.
     Own,
+    /// The entry of a domain that who asks administers.
+    Base,
+    /// An entry below it that has no more rights than who asks; also the own one.
+    Domain,
     /// Any other entry.
     Other,
+}
+
+impl Target {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Server, Self::Own, Self::Base, Self::Domain, Self::Other];
 }
 
 /// Whether `role` may do `operation` with an entry. Attributes are asked for one by one: [`may_read`],
@@ -54,8 +82,11 @@ pub fn may(role: Role, operation: Operation, target: Target) -> bool {
         // RFC 4512 §5.1: who has not said yet who it is must learn how to.
         (_, Target::Server) => operation == Read,
         (Role::Admin, _) => true,
-        (Role::Person, Target::Own) => matches!(operation, Read | Modify),
-        (Role::Person | Role::Guest, _) => operation == Read,
+        (Role::DomainAdmin, Target::Domain) => true,
+        (Role::DomainAdmin, Target::Base | Target::Own) | (Role::Person, Target::Own) => {
+            matches!(operation, Read | Modify)
+        }
+        (Role::DomainAdmin | Role::Person | Role::Guest, _) => operation == Read,
         (Role::Anonymous, _) => false,
     }
 }
@@ -172,6 +203,39 @@ const OWN: &[&str] = &[
     "usersmimecertificate",
 ];
 
+/// What makes rights and domains: not for who administers some domains.
+const RIGHTS: &[&str] = &[
+    "associateddomain",
+    "dc",
+    "postroomdomainalias",
+    "postroomid",
+    "postroommanages",
+    "postroomrole",
+    "postroomsource",
+    "postroomsourcechecked",
+    "postroomsourcedn",
+    "postroomsourceid",
+    "postroomsourcestate",
+];
+
+/// What the admin of a domain may change of the domain itself.
+const BASE: &[&str] = &[
+    "businesscategory",
+    "description",
+    "facsimiletelephonenumber",
+    "l",
+    "physicaldeliveryofficename",
+    "postaladdress",
+    "postalcode",
+    "postofficebox",
+    "postroomcatchall",
+    "postroomquota",
+    "postroomquotamessages",
+    "st",
+    "street",
+    "telephonenumber",
+];
+
 /// The key of an attribute without its options; what no schema knows stays as it was called.
 fn key(attribute: &str) -> String {
     match schema::attribute(attribute) {
@@ -195,19 +259,26 @@ pub fn may_read(role: Role, target: Target, attribute: &str) -> bool {
         return false;
     }
     match (role, target) {
-        (_, Target::Server) | (Role::Admin, _) | (Role::Person, Target::Own) => true,
-        (Role::Person, Target::Other) => PUBLIC.contains(&key.as_str()),
+        (_, Target::Server)
+        | (Role::Admin, _)
+        | (Role::DomainAdmin, Target::Own | Target::Base | Target::Domain)
+        | (Role::Person, Target::Own) => true,
+        (Role::DomainAdmin | Role::Person, _) => PUBLIC.contains(&key.as_str()),
         (Role::Guest, _) => GUEST.contains(&key.as_str()),
         (Role::Anonymous, _) => false,
     }
 }
 
-/// Whether `role` may change an attribute of an entry that it may change.
+/// Whether `role` may change an attribute of an entry that it may change. Which values it may write there is
+/// asked of [`Realm::may_hold`].
 #[must_use]
 pub fn may_write(role: Role, target: Target, attribute: &str) -> bool {
     match (role, target) {
-        (Role::Admin, Target::Own | Target::Other) => true,
-        (Role::Person, Target::Own) => OWN.contains(&key(attribute).as_str()),
+        (_, Target::Server) => false,
+        (Role::Admin, _) => true,
+        (Role::DomainAdmin, Target::Domain) => !RIGHTS.contains(&key(attribute).as_str()),
+        (Role::DomainAdmin, Target::Base) => BASE.contains(&key(attribute).as_str()),
+        (Role::DomainAdmin | Role::Person, Target::Own) => OWN.contains(&key(attribute).as_str()),
         _ => false,
     }
 }
@@ -216,16 +287,13 @@ pub fn may_write(role: Role, target: Target, attribute: &str) -> bool {
 mod tests {
     use super::*;
 
-    const ROLES: [Role; 4] = [Role::Anonymous, Role::Guest, Role::Person, Role::Admin];
-    const TARGETS: [Target; 3] = [Target::Server, Target::Own, Target::Other];
-
     #[test]
     fn passwords_are_nobodys_to_read_by_any_name() {
         for name in ["userPassword", "USERPASSWORD", "2.5.4.35", "userPassword;x-a", "authPassword"]
         {
             assert!(is_secret(name), "{name}");
-            for role in ROLES {
-                for target in TARGETS {
+            for role in Role::ALL {
+                for target in Target::ALL {
                     assert!(!may_read(role, target, name), "{role:?} {target:?} {name}");
                 }
             }
@@ -248,22 +316,31 @@ mod tests {
         for name in OWN {
             assert!(!name.starts_with("postroom"), "{name}");
         }
+        for name in BASE {
+            assert!(!RIGHTS.contains(name), "{name}");
+        }
     }
 
     #[test]
     fn the_table_of_operations_holds() {
         use Operation::{Add, Delete, Modify, Read, Rename};
         let allowed = |role, target| {
-            let all = [Read, Add, Modify, Delete, Rename];
-            all.into_iter().filter(|operation| may(role, *operation, target)).collect::<Vec<_>>()
+            Operation::ALL
+                .into_iter()
+                .filter(|operation| may(role, *operation, target))
+                .collect::<Vec<_>>()
         };
-        for role in ROLES {
+        for role in Role::ALL {
             assert_eq!(allowed(role, Target::Server), [Read], "{role:?}");
         }
         assert_eq!(allowed(Role::Anonymous, Target::Other), []);
         assert_eq!(allowed(Role::Guest, Target::Other), [Read]);
         assert_eq!(allowed(Role::Person, Target::Other), [Read]);
         assert_eq!(allowed(Role::Person, Target::Own), [Read, Modify]);
+        assert_eq!(allowed(Role::DomainAdmin, Target::Other), [Read]);
+        assert_eq!(allowed(Role::DomainAdmin, Target::Own), [Read, Modify]);
+        assert_eq!(allowed(Role::DomainAdmin, Target::Base), [Read, Modify]);
+        assert_eq!(allowed(Role::DomainAdmin, Target::Domain), Operation::ALL);
         assert_eq!(allowed(Role::Admin, Target::Other), [Read, Add, Modify, Delete, Rename]);
     }
 
@@ -281,5 +358,34 @@ mod tests {
             assert!(may_read(Role::Guest, Target::Other, shown), "{shown}");
             assert!(!may_read(Role::Anonymous, Target::Other, shown), "{shown}");
         }
+    }
+
+    #[test]
+    fn who_administers_a_domain_makes_no_rights() {
+        use Target::{Base, Domain, Other, Own};
+        for kept in [
+            "postroomRole",
+            "postroomManages",
+            "postroomDomainAlias",
+            "associatedDomain",
+            "dc",
+            "domainComponent",
+        ] {
+            for target in Target::ALL {
+                assert!(!may_write(Role::DomainAdmin, target, kept), "{kept} {target:?}");
+            }
+        }
+        for given in ["cn", "mail", "userPassword", "postroomQuota", "postroomStatus", "x-new"] {
+            assert!(may_write(Role::DomainAdmin, Domain, given), "{given}");
+            assert!(!may_write(Role::DomainAdmin, Other, given), "{given}");
+        }
+        for (name, own, base) in
+            [("mobile", true, false), ("postroomQuota", false, true), ("objectClass", false, false)]
+        {
+            assert_eq!(may_write(Role::DomainAdmin, Own, name), own, "{name}");
+            assert_eq!(may_write(Role::DomainAdmin, Base, name), base, "{name}");
+        }
+        assert!(may_read(Role::DomainAdmin, Domain, "postroomQuota"));
+        assert!(!may_read(Role::DomainAdmin, Other, "postroomQuota"));
     }
 }

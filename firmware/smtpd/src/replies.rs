@@ -65,12 +65,14 @@ pub(crate) const TOO_LARGE: Reply = fixed(552, 5, 3, 4, "Message too large");
 pub(crate) const DISK_FULL: Reply = fixed(452, 4, 3, 1, "Out of space, try again later");
 pub(crate) const LATER: Reply = fixed(451, 4, 3, 0, "Cannot do this now, try again later");
 pub(crate) const NOT_YOUR_ADDRESS: Reply =
-    fixed(553, 5, 7, 1, "This sender address is not one of yours");
+    fixed(553, 5, 7, 1, "You may not send with this address: it is not yours, and not lent to you");
 pub(crate) const TOO_MANY_RCPT: Reply = fixed(452, 4, 5, 3, "Too many recipients");
 pub(crate) const RCPT_NEEDS_UTF8: Reply = fixed(553, 5, 6, 7, "This address needs SMTPUTF8");
 pub(crate) const UNKNOWN_USER: Reply = fixed(550, 5, 1, 1, "No such user here");
 pub(crate) const RELAY_DENIED: Reply =
     fixed(550, 5, 7, 1, "Not a mailbox of this server; to relay, log in");
+pub(crate) const SUSPENDED: Reply =
+    fixed(450, 4, 2, 1, "The mailbox is suspended and takes no mail now, try again later");
 pub(crate) const OVER_QUOTA: Reply = fixed(452, 4, 2, 2, "The mailbox is full");
 
 pub(crate) const TOO_MANY_ERRORS: Reply = fixed(421, 4, 7, 0, "Too many errors, closing");
@@ -99,6 +101,7 @@ pub(crate) fn of_verdict(verdict: RcptVerdict) -> Reply {
         RcptVerdict::RelayDenied => RELAY_DENIED,
         RcptVerdict::UnknownUser => UNKNOWN_USER,
         RcptVerdict::OverQuota => OVER_QUOTA,
+        RcptVerdict::Suspended => SUSPENDED,
         RcptVerdict::TryLater => LATER,
     }
 }

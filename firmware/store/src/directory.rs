@@ -10,6 +10,7 @@ pub(crate) mod address_index;
 pub(crate) mod alias;
 pub(crate) mod dn;
 pub(crate) mod domain;
+pub(crate) mod domain_alias;
 pub(crate) mod entry;
 pub(crate) mod group;
 pub(crate) mod importing;
@@ -19,6 +20,7 @@ pub(crate) mod operational;
 pub(crate) mod place;
 pub(crate) mod resolve;
 pub(crate) mod search;
+pub(crate) mod sending;
 pub(crate) mod sorting;
 pub(crate) mod source;
 pub(crate) mod tree;
@@ -62,8 +64,30 @@ pub struct EntryId(pub u32);
 pub struct Domain {
     /// Its name.
     pub name: DomainName,
-    /// Accounts in it.
+    /// Accounts whose primary address is in it.
     pub accounts: u32,
+    /// Aliases in it.
+    pub aliases: u32,
+    /// Groups in it.
+    pub groups: u32,
+    /// Where mail goes that is for nobody: here or elsewhere.
+    pub catch_all: Option<Address>,
+    /// Further names: every address of one is the same address of the domain.
+    pub further: Vec<DomainName>,
+    /// Quota of its accounts that have none of their own, bytes; `None` takes the default of the box, 0 is
+    /// without limit.
+    pub quota_bytes: Option<u64>,
+}
+
+/// A change of a domain; `None` leaves a thing as it is.
+#[derive(Clone, Debug, Default)]
+pub struct DomainChange {
+    /// Where mail for nobody goes; inner `None` refuses it.
+    pub catch_all: Option<Option<Address>>,
+    /// All further names.
+    pub further: Option<Vec<DomainName>>,
+    /// Quota, bytes; inner `None` takes the default of the box, 0 is without limit.
+    pub quota_bytes: Option<Option<u64>>,
 }
 
 /// What an account may do.
@@ -100,6 +124,12 @@ pub struct Account {
     pub is_admin: bool,
     /// Domains of the box that it administers.
     pub manages: Vec<DomainName>,
+    /// Further sender addresses.
+    pub send_as: Vec<SendAs>,
+    /// Addresses that mail goes on to; none: it stays.
+    pub forward: Vec<Address>,
+    /// A copy stays of mail that goes on.
+    pub forward_keep: bool,
     /// Language of the web pages, `de`; `None` follows the browser.
     pub language: Option<String>,
     /// PHC string of argon2id. Never logged, never in an API's answer.
@@ -171,6 +201,12 @@ pub struct AccountChange {
     pub is_admin: Option<bool>,
     /// All domains that it administers.
     pub manages: Option<Vec<DomainName>>,
+    /// All further sender addresses.
+    pub send_as: Option<Vec<SendAs>>,
+    /// All addresses that mail goes on to.
+    pub forward: Option<Vec<Address>>,
+    /// A copy stays of mail that goes on.
+    pub forward_keep: Option<bool>,
     /// Language.
     pub language: Option<Option<String>>,
     /// PHC string, and behind a space the verifier of SCRAM.
@@ -234,6 +270,35 @@ pub struct AccountPage {
     pub total: u64,
 }
 
+/// What an account may send with besides its own addresses: a value of `postroomSendAs`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SendAs {
+    /// This address, with any `+detail`.
+    Address(Address),
+    /// All of a domain: `@office.test`.
+    Domain(DomainName),
+}
+
+impl SendAs {
+    /// Reads `anna@office.test` or `@office.test`; `None` if it is neither.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.trim().strip_prefix('@') {
+            Some(name) => DomainName::parse(name).ok().map(Self::Domain),
+            None => Address::parse(text.trim()).ok().map(Self::Address),
+        }
+    }
+}
+
+impl std::fmt::Display for SendAs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Domain(name) => write!(f, "@{name}"),
+        }
+    }
+}
+
 /// What an account uses and may use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
@@ -275,8 +340,16 @@ pub struct Group {
     pub name: String,
     /// Where its entry stands.
     pub domain: DomainName,
-    /// `member`.
+    /// Where mail for all its members comes in; `None`: it gets none.
+    pub address: Option<Address>,
+    /// `member`, as far as they are accounts.
     pub members: Vec<AccountId>,
+    /// `member`, as far as they are groups: `name@domain`. They get mail, and no rights of this group.
+    pub groups: Vec<String>,
+    /// People elsewhere who get its mail: `rfc822MailMember`.
+    pub outside: Vec<Address>,
+    /// `description`, the first.
+    pub description: String,
 }
 
 /// Where mail to an address goes.

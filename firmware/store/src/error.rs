@@ -71,6 +71,9 @@ pub enum StoreError {
     /// The address belongs to somebody.
     #[error("the address {0} is taken")]
     AddressTaken(String),
+    /// The name is a mail domain, or another name of one.
+    #[error("the domain name {0} is taken")]
+    DomainTaken(String),
     /// The object is in use.
     #[error("in use")]
     InUse,

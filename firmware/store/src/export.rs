@@ -144,9 +144,10 @@ impl crate::Store {
 
 fn id_of_address(view: &Snapshot, address: &Address) -> Result<Option<AccountId>, StoreError> {
     use crate::directory::address_index::{self, Owner};
-    match address_index::find(view, address)? {
+    use crate::directory::domain_alias;
+    match address_index::find(view, &domain_alias::canonical(view, address)?)? {
         Some(Owner::Primary(id) | Owner::Further(id)) => Ok(Some(id)),
-        Some(Owner::Alias(_)) => Ok(None),
+        Some(Owner::Alias(_) | Owner::Group(_)) => Ok(None),
         None => deleted_id(view, address),
     }
 }

@@ -92,9 +92,11 @@ pub(crate) enum T {
     EntryIndex,
     /// number -> who did what.
     Audit,
+    /// another name of a domain -> entry number.
+    DomainAlias,
 }
 
-const TABLES: [(T, &str); 32] = [
+const TABLES: [(T, &str); 33] = [
     (T::Meta, "meta"),
     (T::Mailbox, "mailbox"),
     (T::MailboxName, "mailbox_name"),
@@ -127,6 +129,7 @@ const TABLES: [(T, &str); 32] = [
     (T::EntryDn, "entry_dn"),
     (T::EntryIndex, "entry_index"),
     (T::Audit, "audit"),
+    (T::DomainAlias, "domain_alias"),
 ];
 
 impl T {
@@ -203,7 +206,7 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     pub(crate) fn of(database: &Database) -> Result<Self, StoreError> {
         let transaction = database.begin_read().map_err(StoreError::index("beginning to read"))?;
-        Ok(Self { transaction, tables: Default::default() })
+        Ok(Self { transaction, tables: std::array::from_fn(|_| OnceCell::new()) })
     }
 
     /// True if no table was made yet.

@@ -88,7 +88,7 @@ pub use directory::importing::{
 };
 pub use directory::{
     Account, AccountChange, AccountPage, AccountQuery, AccountSort, AccountSource, AccountState,
-    Alias, Domain, Entry, EntryId, Group, NewAccount, Quota, Resolution,
+    Alias, Domain, DomainChange, Entry, EntryId, Group, NewAccount, Quota, Resolution, SendAs,
 };
 pub use directory_view::{
     DirectoryFound, DirectorySearch, DirectoryView, Scope, SearchEnd, SortKey, SortedEntries,

@@ -107,7 +107,8 @@ impl Store {
         self.act(move |tx| copying::copy(tx, from, &uids, to, source, rights)).await
     }
 
-    /// Makes a group or replaces its members. `NoSuchDomain`, `NoSuchAccount`, `BadName`, `LimitReached`.
+    /// Makes a group, or makes it what is said. `NoSuchDomain`, `NoSuchAccount`, `NoSuchGroup`, `BadName`,
+    /// `AddressTaken`, `LimitReached`.
     pub async fn put_group(&self, group: Group) -> Result<(), StoreError> {
         self.act(move |tx| group::put(tx, &group)).await
     }
@@ -115,6 +116,11 @@ impl Store {
     /// `NoSuchGroup`.
     pub async fn delete_group(&self, name: String, domain: DomainName) -> Result<(), StoreError> {
         self.act(move |tx| group::delete(tx, &name, &domain)).await
+    }
+
+    /// The group of a name in a domain, without regard to case.
+    pub fn group(&self, name: &str, domain: &DomainName) -> Result<Option<Group>, StoreError> {
+        group::find(&self.snapshot()?, name, domain)
     }
 
     /// All groups, by name.

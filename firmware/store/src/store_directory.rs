@@ -5,19 +5,28 @@ use std::sync::Arc;
 use base::{AccountId, Address, DomainName};
 use tokio::sync::watch;
 
-use crate::directory::{account, alias, domain, listing, resolve, tree};
+use crate::directory::{account, alias, domain, listing, resolve, sending, tree};
 use crate::{
-    Account, AccountChange, AccountPage, AccountQuery, Alias, Domain, Entry, NewAccount,
-    Resolution, Settings, Store, StoreError, TlsIdentity, audit, settings,
+    Account, AccountChange, AccountPage, AccountQuery, Alias, Domain, DomainChange, Entry,
+    NewAccount, Resolution, Settings, Store, StoreError, TlsIdentity, audit, settings,
 };
 
 /// # Errors
 /// Each method says which refusals are its own; all may fail with `Io`, `Index`, `Damaged` or (acts)
 /// `Closed`, after which the outcome is unknown.
 impl Store {
-    /// `Exists`, `LimitReached`; `Misuse` for an address literal.
+    /// `Exists`, `DomainTaken`, `LimitReached`; `Misuse` for an address literal.
     pub async fn create_domain(&self, domain: DomainName) -> Result<(), StoreError> {
         self.act(move |tx| domain::create(tx, &domain)).await
+    }
+
+    /// `NoSuchDomain`; `DomainTaken` if a further name is another's.
+    pub async fn update_domain(
+        &self,
+        domain: DomainName,
+        change: DomainChange,
+    ) -> Result<(), StoreError> {
+        self.act(move |tx| domain::update(tx, &domain, &change)).await
     }
 
     /// `InUse` while accounts or aliases are in it; `NoSuchDomain`.
@@ -127,9 +136,17 @@ impl Store {
         alias::list(&self.snapshot()?)
     }
 
-    /// Where mail to an address goes: follows aliases (depth 10), `+detail`, postmaster's fall-back.
+    /// Where mail to an address goes: by every name of its domain, `+detail`, postmaster's fall-back, the
+    /// domain's catch-all; through aliases, groups and forwarding (depth 10). `LimitReached` where it is more
+    /// than 10,000 recipients.
     pub fn resolve(&self, address: &Address) -> Result<Resolution, StoreError> {
         resolve::resolve(&self.snapshot()?, address)
+    }
+
+    /// True if the account may send with the address: its own and its aliases, by every name of their domain
+    /// and with `+detail`; the postmaster's, if it takes that mail; and what `send_as` says.
+    pub fn may_send_as(&self, id: AccountId, address: &Address) -> Result<bool, StoreError> {
+        sending::may_send_as(&self.snapshot()?, id, address)
     }
 
     /// The stored LDAP entry of a DN.

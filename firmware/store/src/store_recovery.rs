@@ -9,7 +9,7 @@ use crate::recovery::{
     DeletedAccount, DeletedFilter, DeletedPage, DeletedSum, Restored, accounts, age, block,
     listing, purging, restoring,
 };
-use crate::{Store, StoreError, audit};
+use crate::{Account, Store, StoreError, audit};
 
 /// # Errors
 /// Each method says which refusals are its own; all may fail with `Io`, `Index`, `Damaged` or (acts)
@@ -51,6 +51,11 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<DeletedAccount>, StoreError> {
         accounts::list(&self.snapshot()?, after, limit)
+    }
+
+    /// What a deleted account was.
+    pub fn deleted_account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        accounts::was(&self.snapshot()?, id)
     }
 
     /// Brings a deleted account back with its mail and its address. Returns the further addresses that it

@@ -126,9 +126,13 @@ impl From<StoreError> for ApiError {
     /// The protocol's one table: what the store says, as HTTP.
     fn from(err: StoreError) -> Self {
         match err {
-            StoreError::NoSuchAccount | StoreError::NoSuchAlias => Self::not_found(),
+            StoreError::NoSuchAccount | StoreError::NoSuchAlias | StoreError::NoSuchGroup => {
+                Self::not_found()
+            }
             StoreError::NoSuchDomain => Self::invalid("domain-unknown"),
             StoreError::AddressTaken(address) => Self::conflict("address-taken").detail(address),
+            StoreError::DomainTaken(name) => Self::conflict("domain-taken").detail(name),
+            StoreError::LimitReached(what) => Self::conflict("limit-reached").detail(what),
             StoreError::Exists => Self::conflict("exists"),
             StoreError::InUse => Self::conflict("in-use"),
             StoreError::DiskFull => Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full"),

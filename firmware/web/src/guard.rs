@@ -2,6 +2,7 @@
 //!
 //! A handler is reached only through [`check`]: the route table puts it before each of them.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use base::DomainName;
+use session::rules::{self, Area, Role, Target};
 use store::{Account, AccountState, Origin, Store, Via};
 
 use crate::Web;
@@ -34,7 +37,10 @@ pub(crate) enum Access {
     /// Who is signed in.
     Person,
     /// Who is signed in as an admin.
+    #[allow(dead_code, reason = "for routes that have no area yet")]
     Admin,
+    /// Whom [`session::rules`] gives the area. Whose a thing is the handlers ask, see [`crate::reach`].
+    Use(Area),
 }
 
 /// Whom the cookie stands for.
@@ -44,18 +50,45 @@ pub(crate) struct Identity {
     pub(crate) who: Who,
     /// With [`Who::Account`].
     pub(crate) account: Option<Arc<Account>>,
+    /// Domains that are administered; counts with [`Role::DomainAdmin`] only.
+    pub(crate) manages: BTreeSet<DomainName>,
     /// The way in, and from where, for the audit log.
     pub(crate) via: Via,
     pub(crate) address: Option<IpAddr>,
 }
 
 impl Identity {
+    pub(crate) fn new(key: Key, who: Who, account: Option<Account>, via: Via) -> Self {
+        let manages = account.iter().flat_map(|account| account.manages.clone()).collect();
+        Self { key, who, account: account.map(Arc::new), manages, via, address: None }
+    }
+
     pub(crate) fn is_person(&self) -> bool {
         self.who != Who::Setup
     }
 
     pub(crate) fn is_admin(&self) -> bool {
-        self.who == Who::Admin || self.account.as_ref().is_some_and(|account| account.is_admin)
+        self.role() == Role::Admin
+    }
+
+    /// What the table of rights knows them as.
+    pub(crate) fn role(&self) -> Role {
+        match &self.who {
+            Who::Setup => Role::Anonymous,
+            Who::Admin => Role::Admin,
+            Who::Account(_) => match &self.account {
+                Some(account) if account.is_admin => Role::Admin,
+                _ if !self.manages.is_empty() => Role::DomainAdmin,
+                _ => Role::Person,
+            },
+        }
+    }
+
+    /// Whether some part of an area is theirs to use.
+    fn may_use(&self, area: Area, is_write: bool) -> bool {
+        [Target::Own, Target::Domain, Target::Other]
+            .into_iter()
+            .any(|target| rules::may_use(self.role(), area, is_write, target))
     }
 
     /// For the log.
@@ -116,7 +149,7 @@ impl<S: Sync> FromRequestParts<S> for Wizard {
     }
 }
 
-/// Who is signed in (on routes of [`Access::Person`] and [`Access::Admin`]).
+/// Who is signed in (on routes of [`Access::Person`] and [`Access::Use`]).
 pub(crate) struct Person(pub(crate) Identity);
 
 impl<S: Sync> FromRequestParts<S> for Person {
@@ -219,6 +252,12 @@ fn admit(web: &Web, access: Access, request: &Request) -> Result<Option<Identity
         Access::Admin if !who.is_some_and(Identity::is_admin) => {
             return Err(ApiError::forbidden("forbidden"));
         }
+        Access::Use(area) => {
+            let is_write = !is_safe(request.method());
+            if !who.is_some_and(|known| known.may_use(area, is_write)) {
+                return Err(ApiError::forbidden("forbidden"));
+            }
+        }
         Access::Person | Access::Admin => {}
     }
     Ok(identity)
@@ -250,13 +289,9 @@ fn identify(web: &Web, headers: &HeaderMap) -> Result<Option<Identity>, ApiError
     };
     let Some((key, who)) = web.sessions().find(token.trim()) else { return Ok(None) };
     let via = if who == Who::Setup { Via::Setup } else { Via::Web };
-    let mut identity = Identity { key, who, account: None, via, address: None };
-    let Who::Account(id) = who else { return Ok(Some(identity)) };
+    let Who::Account(id) = who else { return Ok(Some(Identity::new(key, who, None, via))) };
     match web.store().account(id)?.filter(|account| account.state == AccountState::Active) {
-        Some(account) => {
-            identity.account = Some(Arc::new(account));
-            Ok(Some(identity))
-        }
+        Some(account) => Ok(Some(Identity::new(key, who, Some(account), via))),
         None => {
             web.sessions().close(&key);
             Ok(None)

@@ -24,11 +24,13 @@ pub mod log_ring;
 mod network;
 mod outbound;
 pub mod provision;
+mod reach;
 mod redirect;
 mod rules;
 mod server;
 mod sessions;
 pub mod setup_code;
+mod streamed;
 mod timed_stream;
 mod web;
 

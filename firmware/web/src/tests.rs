@@ -1,8 +1,10 @@
 //! The API as a browser meets it: the router in memory over a real store.
 
 mod admin;
+mod audit;
 mod contract;
 mod deleted;
+mod domain_admin;
 mod office;
 mod provision;
 mod server;

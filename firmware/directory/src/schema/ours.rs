@@ -2,7 +2,7 @@
 //! `.1.N` attributes, `.2.N` classes, `.3.N` and `.4.N` names of others that have no number of their own.
 //! A number is never used for something else. A table and nothing else.
 
-use super::attribute::{AttributeType, Usage, dn, ia5, integer, text, time};
+use super::attribute::{AttributeType, Usage, boolean, dn, ia5, integer, text, time};
 use super::class::{ObjectClass, auxiliary};
 
 /// A number of ours.
@@ -61,6 +61,15 @@ pub(super) const ATTRIBUTES: &[AttributeType] = &[
         .single()
         .fixed()
         .says("when the external directory last said that the password is right"),
+    ia5(postroom!("1.9"), &["postroomSendAs"])
+        .says("further sender addresses, @domain for all of a domain"),
+    boolean(postroom!("1.10"), &["postroomForwardKeep"])
+        .single()
+        .says("a copy stays of mail that goes on, TRUE if it does not say"),
+    ia5(postroom!("1.11"), &["postroomCatchAll"])
+        .single()
+        .says("address that mail for nobody of the domain goes to"),
+    ia5(postroom!("1.12"), &["postroomDomainAlias"]).says("further names of the mail domain"),
 ];
 
 pub(super) const CLASSES: &[ObjectClass] = &[
@@ -78,9 +87,21 @@ pub(super) const CLASSES: &[ObjectClass] = &[
             "postroomRole",
             "postroomForward",
             "postroomManages",
+            "postroomForwardKeep",
+            "postroomSendAs",
         ])
         .says("a person or thing with a mailbox"),
     auxiliary(postroom!("2.2"), &["postroomDomain"], &["top"])
-        .may(&["associatedDomain", "postroomQuota", "postroomQuotaMessages", "postroomStatus"])
+        .may(&[
+            "associatedDomain",
+            "postroomQuota",
+            "postroomQuotaMessages",
+            "postroomStatus",
+            "postroomCatchAll",
+            "postroomDomainAlias",
+        ])
         .says("a mail domain of the box"),
+    auxiliary(postroom!("2.3"), &["postroomGroup"], &["top"])
+        .may(&["mail", "displayName", "rfc822MailMember"])
+        .says("a group that mail can be sent to"),
 ];

@@ -5,9 +5,10 @@ use base::{AccountId, Address, DomainName, Timestamp};
 use directory::Attributes;
 
 use super::address_index::{self, Owner};
+use super::place::{self, Place};
 use super::tree::{self, Stored};
 use super::views::{Claims, Meaning};
-use super::{dn, domain, entry, source, writing};
+use super::{dn, domain, domain_alias, entry, source, writing};
 use crate::acl::OFFICE;
 use crate::audit::entries::Why;
 use crate::codec::{In, Out, account_key};
@@ -15,11 +16,16 @@ use crate::index::{T, View};
 use crate::mailbox::usage;
 use crate::writer::Tx;
 use crate::{
-    Account, AccountChange, AccountState, Entry, EntryId, NewAccount, Quota, Settings, StoreError,
+    Account, AccountChange, AccountState, Entry, EntryId, NewAccount, Quota, SendAs, Settings,
+    StoreError,
 };
 
 /// Further addresses of one account.
 const ALIASES_MAX: usize = 1_000;
+/// Addresses that the mail of one account goes on to: more is a group's work.
+pub(crate) const FORWARD_MAX: usize = 20;
+/// Further sender addresses of one account.
+pub(crate) const SEND_AS_MAX: usize = 1_000;
 /// How LDAP servers mark a password that is a PHC string of argon2.
 const ARGON2: &str = "{ARGON2}";
 
@@ -106,7 +112,11 @@ pub(crate) fn claims(view: &impl View, entry: &Entry) -> Result<Claims, StoreErr
 }
 
 /// The typed view of an entry.
-fn account_of(view: &impl View, id: AccountId, entry: &Entry) -> Result<Account, StoreError> {
+pub(crate) fn account_of(
+    view: &impl View,
+    id: AccountId,
+    entry: &Entry,
+) -> Result<Account, StoreError> {
     let password = entry.first(entry::PASSWORD);
     let claims = claims(view, entry)?;
     Ok(Account {
@@ -119,6 +129,9 @@ fn account_of(view: &impl View, id: AccountId, entry: &Entry) -> Result<Account,
         state: state_of(entry),
         is_admin: entry.first(entry::ROLE) == Some("admin"),
         manages: entry.texts(entry::MANAGES).filter_map(|t| DomainName::parse(t).ok()).collect(),
+        send_as: send_as(entry),
+        forward: entry.addresses(entry::FORWARD),
+        forward_keep: entry.first(entry::FORWARD_KEEP) != Some("FALSE"),
         language: entry.first(entry::LANGUAGE).map(str::to_owned),
         password_hash: password.map(|p| p.strip_prefix(ARGON2).unwrap_or(p).to_owned()),
         scram_verifier: entry.first(entry::VERIFIER).map(str::to_owned),
@@ -146,6 +159,28 @@ fn word_of(state: AccountState) -> &'static str {
     }
 }
 
+/// Where an account's mail goes on to.
+pub(crate) struct Forwarding {
+    pub(crate) to: Vec<Address>,
+    /// A copy stays.
+    pub(crate) keeps: bool,
+}
+
+/// What the entry of an account says of forwarding; `None`: its mail stays, as that of one that is suspended.
+pub(crate) fn forwarding(entry: &Entry) -> Option<Forwarding> {
+    if state_of(entry) == AccountState::Suspended {
+        return None;
+    }
+    let to = entry.addresses(entry::FORWARD);
+    let keeps = entry.first(entry::FORWARD_KEEP) != Some("FALSE");
+    (!to.is_empty()).then_some(Forwarding { to, keeps })
+}
+
+/// What the entry of an account says that it may send with.
+pub(crate) fn send_as(entry: &Entry) -> Vec<SendAs> {
+    entry.texts(entry::SEND_AS).filter_map(SendAs::parse).collect()
+}
+
 pub(crate) fn find(view: &impl View, id: AccountId) -> Result<Option<Account>, StoreError> {
     live_entry(view, id)?.map(|entry| account_of(view, id, &entry)).transpose()
 }
@@ -154,9 +189,9 @@ pub(crate) fn by_address(
     view: &impl View,
     address: &Address,
 ) -> Result<Option<Account>, StoreError> {
-    match address_index::find(view, address)? {
+    match address_index::find(view, &domain_alias::canonical(view, address)?)? {
         Some(Owner::Primary(id) | Owner::Further(id)) => find(view, id),
-        Some(Owner::Alias(_)) | None => Ok(None),
+        Some(Owner::Alias(_) | Owner::Group(_)) | None => Ok(None),
     }
 }
 
@@ -224,7 +259,8 @@ pub(crate) fn postmaster(
     Ok(of_domain.or(of_box))
 }
 
-/// The limits of an account: (bytes, messages). Its own stand before the default; 0 is without limit. An
+/// The limits of an account: (bytes, messages). Its own stand before those of the domain that its entry is in,
+/// and these before the default; 0 is without limit. An
 /// account that is deleted has the default.
 pub(crate) fn limits(
     view: &impl View,
@@ -235,9 +271,20 @@ pub(crate) fn limits(
         return Ok((None, None));
     }
     let entry = live_entry(view, id)?;
-    let own = |name| -> Option<u64> { entry.as_ref()?.first(name)?.parse().ok() };
-    let bytes = own(entry::QUOTA).or(settings.default_quota_bytes);
-    let messages = own(entry::QUOTA_MESSAGES).or(settings.default_quota_messages);
+    let read =
+        |entry: &Option<Entry>, name| -> Option<u64> { entry.as_ref()?.first(name)?.parse().ok() };
+    let (mut bytes, mut messages) =
+        (read(&entry, entry::QUOTA), read(&entry, entry::QUOTA_MESSAGES));
+    if let Some(own) = &entry
+        && (bytes.is_none() || messages.is_none())
+        && let Some(place) = Place::of(view, &place::key_of(&own.dn)?)?
+    {
+        let domain = domain::stored(view, &place.domain)?.map(|stored| stored.entry);
+        bytes = bytes.or_else(|| read(&domain, entry::QUOTA));
+        messages = messages.or_else(|| read(&domain, entry::QUOTA_MESSAGES));
+    }
+    let bytes = bytes.or(settings.default_quota_bytes);
+    let messages = messages.or(settings.default_quota_messages);
     Ok((bytes.filter(|limit| *limit > 0), messages.filter(|limit| *limit > 0)))
 }
 
@@ -470,6 +517,15 @@ fn set_plain(
     }
     if let Some(domains) = &change.manages {
         set_manages(view, entry, domains)?;
+    }
+    if let Some(send_as) = &change.send_as {
+        entry.set(entry::SEND_AS, send_as.iter().map(SendAs::to_string));
+    }
+    if let Some(forward) = &change.forward {
+        entry.set(entry::FORWARD, forward.iter().map(Address::to_string));
+    }
+    if let Some(keeps) = change.forward_keep {
+        entry.set(entry::FORWARD_KEEP, (!keeps).then_some("FALSE"));
     }
     if let Some(language) = &change.language {
         entry.set(entry::LANGUAGE, language.as_ref());

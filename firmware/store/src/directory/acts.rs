@@ -11,7 +11,7 @@ use directory::{Attributes, Code, Dn, Filter, Modification, Rdn, Refusal};
 use super::operational::Looked;
 use super::place::{self, Place};
 use super::tree::{self, Stored};
-use super::{domain, entry, group, source, views, writing};
+use super::{account, domain, domain_alias, entry, group, source, views, writing};
 use crate::audit::entries::Why;
 use crate::index::{T, View};
 use crate::writer::Tx;
@@ -31,6 +31,10 @@ fn in_words(error: StoreError) -> StoreError {
     let (code, text) = match error {
         StoreError::AddressTaken(address) => {
             (Code::ConstraintViolation, format!("the address {address} is taken"))
+        }
+        StoreError::DomainTaken(name) => {
+            let text = format!("{name} is a domain of the box, or another name of one");
+            (Code::ConstraintViolation, text)
         }
         StoreError::NoSuchDomain => {
             (Code::ConstraintViolation, "an address is in no domain of the box".to_owned())
@@ -128,6 +132,8 @@ pub(crate) fn add(
     };
     let new_domain = entry.has_class(domain::CLASS).then(|| place::domain_of(&key)).flatten();
     if let Some(name) = new_domain {
+        check_ours(&entry)?;
+        check_mail(None, &entry)?;
         domain::add(tx, &name, entry).map_err(in_words)?;
         return existing(&tx.tables, dn);
     }
@@ -196,6 +202,7 @@ fn check_meaning(
     }
     check_ours(entry)?;
     check_manages(view, before, entry)?;
+    check_mail(before, entry)?;
     if Place::of(view, &place::key_of(&entry.dn)?)?.is_none() {
         return Ok(());
     }
@@ -251,6 +258,47 @@ fn check_ours(entry: &Entry) -> Result<(), StoreError> {
     ] {
         if let Some(value) = entry.texts(name).find(|value| !is_good(value)) {
             let name = directory::schema::attribute(name).map_or(name, AttributeType::name);
+            return refuse(Code::ConstraintViolation, format!("{name}: {value} means nothing"));
+        }
+    }
+    Ok(())
+}
+
+/// Addresses and domains that mail or a right would hang on: what is none is refused, and not passed over.
+fn check_mail(before: Option<&Entry>, entry: &Entry) -> Result<(), StoreError> {
+    let is_address = |text: &str| base::Address::parse(text).is_ok();
+    let is_sender = |text: &str| crate::SendAs::parse(text).is_some();
+    let is_domain = |text: &str| domain_alias::parse(text).is_some();
+    for (name, most, is_good) in [
+        (entry::FORWARD, account::FORWARD_MAX, &is_address as &dyn Fn(&str) -> bool),
+        (entry::SEND_AS, account::SEND_AS_MAX, &is_sender),
+        (entry::CATCH_ALL, 1, &is_address),
+        (entry::DOMAIN_ALIAS, domain_alias::ALIASES_MAX, &is_domain),
+    ] {
+        refuse_values(before, entry, name, is_good)?;
+        if entry.values(name).len() > most {
+            let name = directory::schema::attribute(name).map_or(name, AttributeType::name);
+            return refuse(Code::AdminLimitExceeded, format!("{name}: at most {most} values"));
+        }
+    }
+    // The targets of an alias may be names without a domain.
+    if entry.has_class(group::CLASS) {
+        refuse_values(before, entry, entry::TARGET, &is_address)?;
+    }
+    Ok(())
+}
+
+/// Refuses new values that are not good.
+fn refuse_values(
+    before: Option<&Entry>,
+    entry: &Entry,
+    name: &'static str,
+    is_good: &dyn Fn(&str) -> bool,
+) -> Result<(), StoreError> {
+    for value in new_values(before, entry, name) {
+        if !std::str::from_utf8(value).is_ok_and(is_good) {
+            let name = directory::schema::attribute(name).map_or(name, AttributeType::name);
+            let value = String::from_utf8_lossy(value);
             return refuse(Code::ConstraintViolation, format!("{name}: {value} means nothing"));
         }
     }

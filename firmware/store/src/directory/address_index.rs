@@ -15,14 +15,16 @@ pub(crate) enum Owner {
     Further(AccountId),
     /// An alias: this entry.
     Alias(EntryId),
+    /// A group: this entry.
+    Group(EntryId),
 }
 
 impl Owner {
-    /// True if it is this account, or an alias with this number.
+    /// True if it is this account, or an entry with this number.
     pub(crate) fn is(self, account: Option<AccountId>, entry: Option<EntryId>) -> bool {
         match self {
             Self::Primary(id) | Self::Further(id) => account == Some(id),
-            Self::Alias(id) => entry == Some(id),
+            Self::Alias(id) | Self::Group(id) => entry == Some(id),
         }
     }
 }
@@ -47,6 +49,7 @@ pub(crate) fn decode(row: &[u8]) -> Result<Owner, StoreError> {
         (1, id) => Owner::Primary(AccountId(id)),
         (2, id) => Owner::Further(AccountId(id)),
         (3, id) => Owner::Alias(EntryId(id)),
+        (4, id) => Owner::Group(EntryId(id)),
         (other, _) => return Err(StoreError::Damaged(format!("address of kind {other}"))),
     })
 }
@@ -61,6 +64,7 @@ pub(crate) fn encode(owner: Owner) -> Vec<u8> {
         Owner::Primary(id) => (1, id.0),
         Owner::Further(id) => (2, id.0),
         Owner::Alias(id) => (3, id.0),
+        Owner::Group(id) => (4, id.0),
     };
     Out::versioned().u8(kind).u32(id).0
 }

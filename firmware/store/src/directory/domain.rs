@@ -1,16 +1,18 @@
 //! The box's mail domains.
 
+use std::collections::BTreeMap;
+
 use base::{Address, DomainName, Timestamp};
 
 use super::address_index::{self, Owner};
 use super::place::{self, CONTAINERS};
 use super::tree::{self, Stored};
-use super::{dn, entry, indexed, writing};
+use super::{dn, domain_alias, entry, indexed, writing};
 use crate::audit::entries::Why;
 use crate::codec::In;
 use crate::index::{T, View};
 use crate::writer::Tx;
-use crate::{Domain, Entry, StoreError};
+use crate::{Domain, DomainChange, Entry, StoreError};
 
 /// Our class.
 pub(crate) const CLASS: &str = "postroomDomain";
@@ -34,6 +36,32 @@ pub(crate) fn create(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), Sto
     new.set("dc", domain.as_str().split('.').take(1));
     new.set("associateddomain", [domain.as_str()]);
     add(tx, domain, new)
+}
+
+/// The entry of a domain.
+pub(crate) fn stored(view: &impl View, domain: &DomainName) -> Result<Option<Stored>, StoreError> {
+    let Some(row) = view.get(T::Domain, domain.as_str().as_bytes())? else { return Ok(None) };
+    tree::existing(view, tree::decode_link(&row, "domain row")?).map(Some)
+}
+
+pub(crate) fn update(
+    tx: &mut Tx<'_, '_>,
+    domain: &DomainName,
+    change: &DomainChange,
+) -> Result<(), StoreError> {
+    let before = stored(&tx.tables, domain)?.ok_or(StoreError::NoSuchDomain)?;
+    let mut entry = before.entry.clone();
+    if let Some(catch_all) = &change.catch_all {
+        entry.set(entry::CATCH_ALL, catch_all.iter().map(Address::to_string));
+    }
+    if let Some(further) = &change.further {
+        entry.set(entry::DOMAIN_ALIAS, further.iter().map(DomainName::to_string));
+    }
+    if let Some(quota) = change.quota_bytes {
+        entry.set(entry::QUOTA, quota.map(|bytes| bytes.to_string()));
+    }
+    entry.modified_at = tx.now;
+    writing::put(tx, Some(&before), entry).map(drop)
 }
 
 /// Puts the entry of a new domain, with what every domain has.
@@ -162,23 +190,48 @@ pub(crate) fn names(view: &impl View, max: usize) -> Result<Vec<DomainName>, Sto
     Ok(names)
 }
 
+/// All domains, by name.
 pub(crate) fn list(view: &impl View) -> Result<Vec<Domain>, StoreError> {
-    let mut domains = Vec::new();
-    view.scan(T::Domain, &[], &[], &mut |key, _| {
+    let mut rows = Vec::new();
+    view.scan(T::Domain, &[], &[], &mut |key, row| {
         let text = In::plain(key, "domain").text()?;
         let name = DomainName::parse(&text)
             .map_err(|_| StoreError::Damaged(format!("domain {text:?}")))?;
-        domains.push(Domain { name, accounts: 0 });
+        rows.push((name, tree::decode_link(row, "domain row")?));
         Ok(true)
     })?;
-    for domain in &mut domains {
-        let prefix = address_index::domain_prefix(&domain.name);
-        view.scan_prefix(T::Address, &prefix, &mut |_, row| {
-            if matches!(address_index::decode(row)?, Owner::Primary(_)) {
-                domain.accounts += 1;
-            }
-            Ok(true)
-        })?;
-    }
-    Ok(domains)
+    let mut groups = BTreeMap::<String, u32>::new();
+    view.scan(T::Group, &[], &[], &mut |key, _| {
+        let key = In::plain(key, "group").text()?;
+        *groups.entry(key.rsplit('@').next().unwrap_or_default().to_owned()).or_default() += 1;
+        Ok(true)
+    })?;
+    rows.into_iter()
+        .map(|(name, id)| {
+            let groups = groups.remove(name.as_str()).unwrap_or_default();
+            view_of(view, name, &tree::existing(view, id)?.entry, groups)
+        })
+        .collect()
+}
+
+/// The typed view of the entry of a domain.
+fn view_of(
+    view: &impl View,
+    name: DomainName,
+    entry: &Entry,
+    groups: u32,
+) -> Result<Domain, StoreError> {
+    let (mut accounts, mut aliases) = (0, 0);
+    view.scan_prefix(T::Address, &address_index::domain_prefix(&name), &mut |_, row| {
+        match address_index::decode(row)? {
+            Owner::Primary(_) => accounts += 1,
+            Owner::Alias(_) => aliases += 1,
+            Owner::Further(_) | Owner::Group(_) => {}
+        }
+        Ok(true)
+    })?;
+    let catch_all = entry.addresses(entry::CATCH_ALL).into_iter().next();
+    let further = domain_alias::of_entry(entry);
+    let quota_bytes = entry.first(entry::QUOTA).and_then(|text| text.parse().ok());
+    Ok(Domain { name, accounts, aliases, groups, catch_all, further, quota_bytes })
 }

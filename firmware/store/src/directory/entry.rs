@@ -30,6 +30,12 @@ pub(crate) const SOURCE_ID: &str = "postroomsourceid";
 pub(crate) const SOURCE_STATE: &str = "postroomsourcestate";
 pub(crate) const SOURCE_DN: &str = "postroomsourcedn";
 pub(crate) const SOURCE_CHECKED: &str = "postroomsourcechecked";
+pub(crate) const DESCRIPTION: &str = "description";
+pub(crate) const FORWARD: &str = "postroomforward";
+pub(crate) const FORWARD_KEEP: &str = "postroomforwardkeep";
+pub(crate) const SEND_AS: &str = "postroomsendas";
+pub(crate) const CATCH_ALL: &str = "postroomcatchall";
+pub(crate) const DOMAIN_ALIAS: &str = "postroomdomainalias";
 
 /// Where version 1 had the account's id.
 const OLD_ID: &str = "postroomid";

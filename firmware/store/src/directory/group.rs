@@ -1,13 +1,14 @@
 //! Groups: groupOfNames entries (RFC 4519 §3.5) whose `member` values are DNs of accounts.
 //!
 //! `membership` holds the same the other way round, so that a right of a group is one look-up. Groups in
-//! groups are not followed.
+//! groups are not followed. For mail they are (`resolve`): a group with an address is a distribution list.
 //!
 //! Limits: 10,000 groups, 10,000 members of one.
 
-use base::{AccountId, DomainName};
+use base::{AccountId, Address, DomainName};
 
 use super::tree::{self, Stored};
+use super::views::Meaning;
 use super::{account, dn, domain, entry, writing};
 use crate::codec::{In, Out, account_key};
 use crate::index::{T, View};
@@ -18,6 +19,8 @@ pub(crate) const GROUPS_MAX: u64 = 10_000;
 const MEMBERS_MAX: usize = 10_000;
 const NAME_BYTES_MAX: usize = 128;
 pub(crate) const CLASS: &str = "groupOfNames";
+/// Our class: what a group that gets mail has beyond groupOfNames.
+const MAIL_CLASS: &str = "postroomGroup";
 const CLASSES: [&str; 2] = ["top", CLASS];
 
 /// Name in lower case and domain, as `name@domain`.
@@ -120,22 +123,77 @@ fn check(view: &impl View, group: &Group) -> Result<(), StoreError> {
     if !domain::exists(view, &group.domain)? {
         return Err(StoreError::NoSuchDomain);
     }
-    if group.members.len() > MEMBERS_MAX {
+    if let Some(address) = &group.address
+        && !domain::exists(view, address.domain())?
+    {
+        return Err(StoreError::NoSuchDomain);
+    }
+    if group.members.len() + group.groups.len() + group.outside.len() > MEMBERS_MAX {
         return Err(StoreError::LimitReached("members of a group"));
     }
     Ok(())
 }
 
-/// Makes a group, or gives it these members.
+/// The DNs of the members of a group, as their entries are written. Members of `before` that the typed view
+/// does not show stay.
+fn member_dns(
+    view: &impl View,
+    group: &Group,
+    before: Option<&Stored>,
+) -> Result<Vec<String>, StoreError> {
+    let mut members = Vec::with_capacity(group.members.len());
+    for id in &group.members {
+        let member = account::stored(view, *id)?.ok_or(StoreError::NoSuchAccount)?;
+        members.push(member.entry.written_dn);
+    }
+    for name in &group.groups {
+        let nested = entry_of(view, &GroupKey(name.to_lowercase()))?;
+        members.push(nested.ok_or(StoreError::NoSuchGroup)?.entry.written_dn);
+    }
+    for dn in before.into_iter().flat_map(|stored| stored.entry.texts(entry::MEMBER)) {
+        let Some(member) = tree::find(view, dn)? else { continue };
+        if member.entry.account.is_none() && !member.entry.has_class(CLASS) {
+            members.push(dn.to_owned());
+        }
+    }
+    Ok(members)
+}
+
+/// Gives a group this address, or none; what is no address of ours stays in its `mail`.
+fn set_address(
+    view: &impl View,
+    entry: &mut Entry,
+    address: Option<&Address>,
+) -> Result<(), StoreError> {
+    let known = Meaning::of(view, entry)?.list;
+    let is_same = match (known.first(), address) {
+        (Some(known), Some(address)) => known.key() == address.key(),
+        (None, None) => true,
+        _ => false,
+    };
+    if is_same {
+        return Ok(());
+    }
+    // Without an address it has no further ones either.
+    let gone = if address.is_some() { known.get(..1).unwrap_or_default() } else { &known };
+    let is_gone = |other: &Address| gone.iter().any(|gone| gone.key() == other.key());
+    for name in [entry::ADDRESS, entry::FURTHER] {
+        let mut others = entry.addresses(name);
+        others.retain(|other| !is_gone(other) && address.is_none_or(|a| a.key() != other.key()));
+        if let (entry::ADDRESS, Some(address)) = (name, address) {
+            others.insert(0, address.clone());
+        }
+        entry.set(name, others.iter().map(Address::to_string));
+    }
+    Ok(())
+}
+
+/// Makes a group, or makes it what is said.
 pub(crate) fn put(tx: &mut Tx<'_, '_>, group: &Group) -> Result<(), StoreError> {
     check(&tx.tables, group)?;
     let key = GroupKey::new(&group.name, &group.domain);
-    let mut members = Vec::with_capacity(group.members.len());
-    for id in &group.members {
-        let member = account::stored(&tx.tables, *id)?.ok_or(StoreError::NoSuchAccount)?;
-        members.push(member.entry.written_dn);
-    }
     let before = entry_of(&tx.tables, &key)?;
+    let members = member_dns(&tx.tables, group, before.as_ref())?;
     let mut entry = match &before {
         Some(stored) => stored.entry.clone(),
         None => {
@@ -149,6 +207,14 @@ pub(crate) fn put(tx: &mut Tx<'_, '_>, group: &Group) -> Result<(), StoreError> 
     let names: Vec<String> = [group.name.clone()].into_iter().chain(others).collect();
     entry.set(entry::NAME, names);
     entry.set(entry::MEMBER, &members);
+    set_address(&tx.tables, &mut entry, group.address.as_ref())?;
+    entry.set(entry::TARGET, group.outside.iter().map(Address::to_string));
+    if group.address.is_some() || !group.outside.is_empty() {
+        entry.add_class(MAIL_CLASS);
+    }
+    if entry.first(entry::DESCRIPTION).unwrap_or_default() != group.description {
+        entry.set(entry::DESCRIPTION, Some(&group.description).filter(|text| !text.is_empty()));
+    }
     entry.modified_at = tx.now;
     writing::put(tx, before.as_ref(), entry).map(drop)
 }
@@ -178,17 +244,41 @@ pub(crate) fn list(view: &impl View) -> Result<Vec<Group>, StoreError> {
     let mut rows = Vec::new();
     view.scan(T::Group, &[], &[], &mut |key, row| {
         let id = tree::decode_link(row, "group row")?;
-        rows.push((In::plain(key, "group").text()?, id));
+        rows.push((GroupKey(In::plain(key, "group").text()?), id));
         Ok(true)
     })?;
-    let mut groups = Vec::with_capacity(rows.len());
-    for (key, id) in rows {
-        let entry = tree::existing(view, id)?.entry;
-        let domain = key.split_once('@').and_then(|(_, domain)| DomainName::parse(domain).ok());
-        let domain = domain.ok_or_else(|| StoreError::Damaged(format!("group {key:?}")))?;
-        let name = entry.first(entry::NAME).unwrap_or_default().to_owned();
-        let members = members_of(view, &entry)?;
-        groups.push(Group { name, domain, members });
+    rows.iter().map(|(key, id)| view_of(view, key, &tree::existing(view, *id)?.entry)).collect()
+}
+
+/// The group of a name in a domain.
+pub(crate) fn find(
+    view: &impl View,
+    name: &str,
+    domain: &DomainName,
+) -> Result<Option<Group>, StoreError> {
+    let key = GroupKey::new(name, domain);
+    entry_of(view, &key)?.map(|stored| view_of(view, &key, &stored.entry)).transpose()
+}
+
+/// The typed view of the entry of a group.
+fn view_of(view: &impl View, key: &GroupKey, entry: &Entry) -> Result<Group, StoreError> {
+    let domain = key.0.rsplit_once('@').and_then(|(_, domain)| DomainName::parse(domain).ok());
+    let domain = domain.ok_or_else(|| StoreError::Damaged(format!("group {:?}", key.0)))?;
+    let (mut members, mut groups) = (Vec::new(), Vec::new());
+    for dn in entry.texts(entry::MEMBER) {
+        let Some(member) = tree::find(view, dn)? else { continue };
+        match member.entry.account {
+            Some(id) => members.push(id),
+            None => groups.extend(Meaning::of(view, &member.entry)?.group.map(|key| key.0)),
+        }
     }
-    Ok(groups)
+    Ok(Group {
+        name: entry.first(entry::NAME).unwrap_or_default().to_owned(),
+        domain,
+        address: Meaning::of(view, entry)?.list.into_iter().next(),
+        members,
+        groups,
+        outside: entry.addresses(entry::TARGET),
+        description: entry.first(entry::DESCRIPTION).unwrap_or_default().to_owned(),
+    })
 }

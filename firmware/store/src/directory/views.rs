@@ -9,7 +9,7 @@ use super::address_index::{self, Owner};
 use super::group::GroupKey;
 use super::place::Place;
 use super::tree::{self, Stored};
-use super::{account, domain, entry, group, indexed, place};
+use super::{account, domain, domain_alias, entry, group, indexed, place};
 use crate::codec::VERSION;
 use crate::index::{T, View};
 use crate::{Entry, EntryId, StoreError};
@@ -18,8 +18,8 @@ use crate::{Entry, EntryId, StoreError};
 pub(crate) type Rows = BTreeMap<(T, Vec<u8>), Vec<u8>>;
 
 /// The tables whose rows all follow from entries.
-pub(crate) const TABLES: [T; 6] =
-    [T::Domain, T::EntryDn, T::EntryIndex, T::Address, T::Group, T::Membership];
+pub(crate) const TABLES: [T; 7] =
+    [T::Domain, T::DomainAlias, T::EntryDn, T::EntryIndex, T::Address, T::Group, T::Membership];
 
 /// The addresses of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +32,15 @@ pub(crate) struct Claims {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Meaning {
     pub(crate) domain: Option<DomainName>,
+    /// Further names of the domain.
+    pub(crate) domain_aliases: Vec<DomainName>,
     /// It is an account with these addresses.
     pub(crate) account: Option<Claims>,
     /// It is an alias at these addresses.
     pub(crate) alias: Vec<Address>,
     pub(crate) group: Option<GroupKey>,
+    /// It is a group that gets mail at these addresses.
+    pub(crate) list: Vec<Address>,
 }
 
 impl Meaning {
@@ -46,6 +50,9 @@ impl Meaning {
         if entry.has_class(domain::CLASS) {
             meaning.domain = place::domain_of(&key);
         }
+        if meaning.domain.is_some() {
+            meaning.domain_aliases = domain_alias::of_entry(entry);
+        }
         let Some(place) = Place::of(view, &key)? else { return Ok(meaning) };
         meaning.account = claims(view, &place, entry)?;
         if meaning.account.is_none() {
@@ -53,6 +60,8 @@ impl Meaning {
         }
         if place.is_in("groups") && entry.has_class(group::CLASS) {
             meaning.group = entry.first(entry::NAME).and_then(|n| GroupKey::of(n, &place.domain));
+            let said = [entry.addresses(entry::ADDRESS), entry.addresses(entry::FURTHER)].concat();
+            meaning.list = ours(view, said)?;
         }
         Ok(meaning)
     }
@@ -60,7 +69,7 @@ impl Meaning {
     /// The addresses that this entry has.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
         let account = self.account.iter().flat_map(|c| c.further.iter().chain([&c.primary]));
-        account.chain(&self.alias)
+        account.chain(&self.alias).chain(&self.list)
     }
 }
 
@@ -120,6 +129,10 @@ pub(crate) fn rows(view: &impl View, stored: &Stored) -> Result<Rows, StoreError
     }
     if let Some(name) = &meaning.domain {
         rows.insert((T::Domain, name.as_str().as_bytes().to_vec()), link.clone());
+        for alias in &meaning.domain_aliases {
+            let key = alias.as_str().as_bytes().to_vec();
+            rows.insert((T::DomainAlias, key), domain_alias::encode(name));
+        }
     }
     if let (Some(claims), Some(account)) = (&meaning.account, entry.account) {
         let primary = address_index::encode(Owner::Primary(account));
@@ -134,6 +147,10 @@ pub(crate) fn rows(view: &impl View, stored: &Stored) -> Result<Rows, StoreError
     }
     for address in &meaning.alias {
         let owner = address_index::encode(Owner::Alias(*id));
+        rows.insert((T::Address, address_index::key(address)), owner);
+    }
+    for address in &meaning.list {
+        let owner = address_index::encode(Owner::Group(*id));
         rows.insert((T::Address, address_index::key(address)), owner);
     }
     if let Some(key) = &meaning.group {

@@ -6,7 +6,7 @@ use directory::{Attributes, Code, Refusal};
 use super::account::AccountRow;
 use super::tree::{self, Stored, id_key};
 use super::views::{self, Meaning, Rows};
-use super::{address_index, entry, group, place};
+use super::{address_index, domain_alias, entry, group, place};
 use crate::acl::Principal;
 use crate::audit::entries::{self, Known, Why};
 use crate::codec::account_key;
@@ -177,7 +177,8 @@ fn for_schema(entry: &Entry) -> Attributes {
         attributes.insert(entry::MEMBER.to_owned(), vec![entry.dn.clone().into_bytes()]);
     }
     // Addresses of RFC 6531 have no syntax in LDAP.
-    for name in [entry::ADDRESS, entry::FURTHER, entry::TARGET] {
+    let addresses = [entry::ADDRESS, entry::FURTHER, entry::TARGET, entry::FORWARD, entry::SEND_AS];
+    for name in addresses.into_iter().chain([entry::CATCH_ALL]) {
         if let Some(values) = attributes.get_mut(name) {
             values.retain(|value| value.is_ascii());
             if values.is_empty() {
@@ -218,6 +219,9 @@ fn check_names(
             Some(owner) if owner.is(account, id) => {}
             Some(_) => return Err(StoreError::AddressTaken(address.to_string())),
         }
+    }
+    if let Some(own) = &meaning.domain {
+        domain_alias::check(&tx.tables, own, &meaning.domain_aliases)?;
     }
     let is_new_group = |key| Ok::<_, StoreError>(!tx.has(T::Group, key)?);
     if let Some(key) = &meaning.group

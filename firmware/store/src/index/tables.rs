@@ -44,8 +44,8 @@ impl<'t> Tables<'t> {
     pub(crate) fn open(transaction: &'t WriteTransaction) -> Self {
         Self {
             transaction,
-            tables: Default::default(),
-            pending: Default::default(),
+            tables: std::array::from_fn(|_| OnceCell::new()),
+            pending: std::array::from_fn(|_| Rows::default()),
             pending_bytes: 0,
             redo: Redo::default(),
             writes: 0,

@@ -12,7 +12,7 @@ use crate::directory::{address_index, domain, entry, tree, writing};
 use crate::index::{T, Tables, View};
 use crate::mailbox::usage;
 use crate::writer::Tx;
-use crate::{Entry, StoreError};
+use crate::{Account, Entry, StoreError};
 
 /// What a deleted account was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,11 @@ impl Grave {
 
 pub(crate) fn find(view: &impl View, id: AccountId) -> Result<Option<Grave>, StoreError> {
     view.get(T::DeletedAccount, &account_key(id))?.map(|row| Grave::decode(&row)).transpose()
+}
+
+/// The account that it was.
+pub(crate) fn was(view: &impl View, id: AccountId) -> Result<Option<Account>, StoreError> {
+    find(view, id)?.map(|grave| account::account_of(view, id, &grave.entry)).transpose()
 }
 
 /// Keeps the entry of an account that is being deleted.

@@ -27,7 +27,15 @@ fn shown(store: &Store, account: AccountId) -> Vec<String> {
 
 fn team(members: &[AccountId]) -> Group {
     let domain = DomainName::parse("office.test").unwrap();
-    Group { name: "Team".to_owned(), domain, members: members.to_vec() }
+    Group {
+        name: "Team".to_owned(),
+        domain,
+        members: members.to_vec(),
+        address: None,
+        groups: Vec::new(),
+        outside: Vec::new(),
+        description: String::new(),
+    }
 }
 
 #[tokio::test]

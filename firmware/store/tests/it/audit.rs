@@ -99,7 +99,15 @@ async fn domains_aliases_groups_and_other_entries_have_words_of_their_own() {
     store.update_alias(alias).await.unwrap();
     store.delete_alias(address("info@office.test")).await.unwrap();
     let domain = DomainName::parse("office.test").unwrap();
-    let mut group = Group { name: "Sales".to_owned(), domain, members: vec![anna] };
+    let mut group = Group {
+        name: "Sales".to_owned(),
+        domain,
+        members: vec![anna],
+        address: None,
+        groups: Vec::new(),
+        outside: Vec::new(),
+        description: String::new(),
+    };
     store.put_group(group.clone()).await.unwrap();
     group.members.push(bert);
     store.put_group(group).await.unwrap();

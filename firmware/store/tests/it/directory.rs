@@ -43,6 +43,7 @@ async fn accounts_are_made_changed_and_deleted() {
         manages: Some(Vec::new()),
         language: Some(Some("de".to_owned())),
         password_hash: Some("$argon2id$new".to_owned()),
+        ..AccountChange::default()
     };
     store.update_account(bert, change).await.unwrap();
     let office = office.reopen().await;
@@ -188,6 +189,10 @@ async fn entries_follow_what_is_done_to_accounts() {
         name: "Sales".to_owned(),
         domain: domain.clone(),
         members: members.to_vec(),
+        address: None,
+        groups: Vec::new(),
+        outside: Vec::new(),
+        description: String::new(),
     };
     store.put_group(group(&[anna])).await.unwrap();
     let members =

@@ -20,6 +20,7 @@ mod mail;
 mod memory_disk;
 mod model;
 mod quota;
+mod routing;
 mod search_index;
 mod spool;
 mod undelete;

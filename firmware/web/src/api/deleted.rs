@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use base::{AccountId, Civil, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use session::rules::Operation;
 use store::{DeletedAccount, DeletedFilter, DeletedMessage, StoreError};
 
 use crate::Web;
@@ -51,7 +52,7 @@ impl Query {
 }
 
 /// `2026-11-22` or `2026-11-22T09:00:00Z`.
-fn time_of(text: &str) -> Option<Timestamp> {
+pub(crate) fn time_of(text: &str) -> Option<Timestamp> {
     let (date, time) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
     let mut date = date.splitn(3, '-');
     let mut time = time.strip_suffix('Z')?.splitn(3, ':');
@@ -172,17 +173,20 @@ pub(super) async fn restore_own(
     restore(&web, own(&person)?, input, &person).await
 }
 
-fn existing(web: &Web, id: u32) -> Result<AccountId, ApiError> {
+fn existing(web: &Web, by: &Identity, id: u32) -> Result<AccountId, ApiError> {
     let account = web.store().account(AccountId(id))?.ok_or_else(ApiError::not_found)?;
+    // Mail of others is shown: an admin's is not for who administers a domain.
+    by.must_reach(&account, Operation::Modify)?;
     Ok(account.id)
 }
 
 pub(super) async fn list_of_account(
     State(web): State<Web>,
+    Person(by): Person,
     Segment(id): Segment<u32>,
     Params(query): Params<Query>,
 ) -> Result<impl IntoResponse, ApiError> {
-    list(&web, existing(&web, id)?, query).await
+    list(&web, existing(&web, &by, id)?, query).await
 }
 
 pub(super) async fn restore_of_account(
@@ -191,7 +195,7 @@ pub(super) async fn restore_of_account(
     Segment(id): Segment<u32>,
     Body(input): Body<Restore>,
 ) -> Result<impl IntoResponse, ApiError> {
-    restore(&web, existing(&web, id)?, input, &by).await
+    restore(&web, existing(&web, &by, id)?, input, &by).await
 }
 
 #[derive(Serialize)]
@@ -227,11 +231,18 @@ pub(super) struct Page {
 
 pub(super) async fn accounts(
     State(web): State<Web>,
+    Person(by): Person,
     Params(page): Params<Page>,
 ) -> Result<impl IntoResponse, ApiError> {
     let limit = page.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
     // One more than asked for tells whether there is a next page.
-    let mut found = web.store().deleted_accounts(AccountId(page.after), limit + 1)?;
+    let (mut found, mut after) = (Vec::new(), AccountId(page.after));
+    while found.len() <= limit {
+        let some = web.store().deleted_accounts(after, limit + 1)?;
+        let Some(last) = some.last() else { break };
+        after = last.id;
+        found.extend(some.into_iter().filter(|account| by.sees(account.address.domain())));
+    }
     let has_more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| has_more).map(|account| account.id.0);
@@ -246,6 +257,8 @@ pub(super) async fn restore_account(
     Segment(id): Segment<u32>,
 ) -> Result<impl IntoResponse, ApiError> {
     let id = AccountId(id);
+    let was = web.store().deleted_account(id)?.ok_or_else(ApiError::not_found)?;
+    by.must_reach(&was, Operation::Add)?;
     let lost = by.store(&web).restore_account(id).await?;
     let account = web.store().account(id)?.ok_or_else(ApiError::not_found)?;
     tracing::info!(account = %account.address, by = by.login(), "account restored");

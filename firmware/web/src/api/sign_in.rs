@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::Method;
 use axum::response::IntoResponse;
 use serde::Deserialize;
+use store::AuditEvent;
 
 use super::views::SignedIn;
 use super::{Table, done};
@@ -67,10 +68,12 @@ async fn sign_in(
     }
     let who = account.as_ref().map_or(Who::Admin, |account| Who::Account(account.id));
     let cookie = open_session(&web, who)?;
-    let account = account.map(Into::into);
-    let identity =
-        Identity { key: [0; 32], who, account, via: store::Via::Web, address: Some(peer) };
+    let identity = Identity::new([0; 32], who, account, store::Via::Web);
     tracing::info!(account = identity.login(), %peer, "signed in to the web");
+    if identity.is_admin() {
+        let event = AuditEvent::new("session.sign-in", identity.login());
+        identity.store(&web).audit(event).await?;
+    }
     Ok((cookie, Json(SignedIn::of(&web, &identity))))
 }
 

@@ -1,6 +1,7 @@
 //! What the API shows of things.
 
 use serde::Serialize;
+use session::rules::Role;
 use store::{Account, AccountState, Alias, QueueEntry, QueueRecipient, RecipientState};
 
 use crate::Web;
@@ -16,11 +17,21 @@ pub(crate) struct SignedIn {
     address: Option<String>,
     name: String,
     language: Option<String>,
+    /// With the role `domain-admin`: which domains.
+    manages: Vec<String>,
 }
 
 impl SignedIn {
     pub(crate) fn of(web: &Web, identity: &Identity) -> Self {
-        let role = if identity.is_admin() { "admin" } else { "user" };
+        let role = match identity.role() {
+            Role::Admin => "admin",
+            Role::DomainAdmin => "domain-admin",
+            _ => "user",
+        };
+        let manages = match identity.role() {
+            Role::DomainAdmin => identity.manages.iter().map(|d| d.as_str().to_owned()).collect(),
+            _ => Vec::new(),
+        };
         match &identity.account {
             Some(account) => Self {
                 role,
@@ -28,11 +39,13 @@ impl SignedIn {
                 address: Some(account.address.to_string()),
                 name: account.name.clone(),
                 language: account.language.clone(),
+                manages,
             },
             None => {
                 let language = web.settings().language.clone();
                 let language = (!language.is_empty()).then_some(language);
-                Self { role, login: identity.login(), address: None, name: String::new(), language }
+                let (address, name) = (None, String::new());
+                Self { role, login: identity.login(), address, name, language, manages }
             }
         }
     }
@@ -54,6 +67,9 @@ pub(crate) struct AccountView {
     state: AccountState,
     is_admin: bool,
     manages: Vec<String>,
+    send_as: Vec<String>,
+    forward: Vec<String>,
+    forward_keep: bool,
     language: Option<String>,
     password_set: bool,
     source: Option<String>,
@@ -76,6 +92,9 @@ impl AccountView {
             state: account.state,
             is_admin: account.is_admin,
             manages: account.manages.iter().map(|name| name.as_str().to_owned()).collect(),
+            send_as: account.send_as.iter().map(ToString::to_string).collect(),
+            forward: account.forward.iter().map(ToString::to_string).collect(),
+            forward_keep: account.forward_keep,
             language: account.language.clone(),
             password_set: account.password_hash.is_some(),
             source: account.source.as_ref().map(|source| source.domain.clone()),

@@ -1,5 +1,6 @@
 //! A box without ports, and a browser with a cookie.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -13,6 +14,9 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 use crate::{BoxLink, LogRing, Web, setup_code};
+
+/// Where the browsers are.
+pub(super) const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 /// The box.
 pub(super) struct Office {
@@ -69,7 +73,11 @@ impl Office {
 
     /// A box that is set up: domain office.test, admin password `correct horse`, users anna (admin) and bert.
     pub(super) async fn ready() -> Self {
-        let office = Self::new().await;
+        Self::ready_with(None).await
+    }
+
+    pub(super) async fn ready_with(link: Option<BoxLink>) -> Self {
+        let office = Self::with_link(link).await;
         let file = "hostname = \"mail.office.test\"\n[admin]\npassword = \"correct horse\"\n\
             [[domain]]\nname = \"office.test\"\n\
             [[user]]\naddress = \"anna@office.test\"\npassword = \"secret-anna\"\nadmin = true\n\
@@ -119,6 +127,7 @@ impl Browser {
 
     /// Any request, with the cookie if there is one.
     pub(super) async fn send_raw(&mut self, mut request: Request<Body>) -> Answer {
+        request.extensions_mut().insert(crate::guard::Peer(PEER));
         if let Some(cookie) = &self.cookie {
             request.headers_mut().insert(header::COOKIE, cookie.parse().unwrap());
         }

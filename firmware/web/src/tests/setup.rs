@@ -156,7 +156,7 @@ async fn users_are_made_all_or_none() {
 }
 
 /// A PID 1 that has one address and takes every order but a static network with gateway .66.
-fn pid1() -> (BoxLink, tokio::sync::mpsc::Receiver<String>) {
+pub(super) fn pid1() -> (BoxLink, tokio::sync::mpsc::Receiver<String>) {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
     let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
     let (told, heard) = tokio::sync::mpsc::channel(100);

@@ -41,7 +41,15 @@ async fn fill(data: &Path) {
     store.create_alias(alias).await.unwrap();
     for (name, members) in [("All", &ids[..3]), ("None", &[])] {
         let members = members.to_vec();
-        let group = Group { name: name.to_owned(), domain: domain.clone(), members };
+        let group = Group {
+            name: name.to_owned(),
+            domain: domain.clone(),
+            members,
+            address: None,
+            groups: Vec::new(),
+            outside: Vec::new(),
+            description: String::new(),
+        };
         store.put_group(group).await.unwrap();
     }
     store.delete_account(ids[3]).await.unwrap();

@@ -9,8 +9,10 @@ use axum::response::IntoResponse;
 use base::{AccountId, DomainName};
 use serde::Deserialize;
 use serde_json::json;
+use session::rules::Operation;
 use store::{Account, AccountChange, AccountQuery, AccountSort, AccountState, StoreError};
 
+use super::mail_rules;
 use crate::Web;
 use crate::api::accounts_input::{AccountInput, Taken};
 use crate::api::done;
@@ -64,7 +66,7 @@ pub(super) struct Query {
 }
 
 impl Query {
-    fn check(self) -> Result<AccountQuery, ApiError> {
+    fn check(self, by: &Identity) -> Result<AccountQuery, ApiError> {
         let domain = match self.domain.as_str() {
             "" => None,
             name => Some(rules::domain(name).map_err(|problem| problem.at("domain"))?),
@@ -74,7 +76,7 @@ impl Query {
         }
         Ok(AccountQuery {
             search: self.search,
-            seen: None,
+            seen: by.seen_domains(),
             domain,
             state: self.state,
             is_external: self.source.map(|source| matches!(source, Source::External)),
@@ -88,9 +90,10 @@ impl Query {
 
 pub(super) async fn list(
     State(web): State<Web>,
+    Person(by): Person,
     Params(query): Params<Query>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let query = query.check()?;
+    let query = query.check(&by)?;
     // Reads a row of the index for each account: not on the threads that serve connections.
     let finding = tokio::task::spawn_blocking(move || {
         let page = web.store().find_accounts(&query)?;
@@ -111,6 +114,7 @@ pub(super) async fn add(
     Body(input): Body<AccountInput>,
 ) -> Result<impl IntoResponse, ApiError> {
     let mut account = input.check(web.store(), &mut Taken::read(web.store())?)?;
+    by.must_add(&account)?;
     account.password_hash = Some(Box::pin(web.ctx().auth.hash(&input.password)).await?);
     let id = by.store(&web).create_account(account).await?;
     let account = find(&web, id.0)?;
@@ -124,9 +128,12 @@ fn find(web: &Web, id: u32) -> Result<Account, ApiError> {
 
 pub(super) async fn show(
     State(web): State<Web>,
+    Person(by): Person,
     Segment(id): Segment<u32>,
 ) -> Result<impl IntoResponse, ApiError> {
-    Ok(Json(AccountView::of(&web, &find(&web, id)?)?))
+    let account = find(&web, id)?;
+    by.must_reach(&account, Operation::Read)?;
+    Ok(Json(AccountView::of(&web, &account)?))
 }
 
 #[derive(Deserialize)]
@@ -141,6 +148,9 @@ pub(super) struct Change {
     state: Option<AccountState>,
     is_admin: Option<bool>,
     manages: Option<Vec<String>>,
+    send_as: Option<Vec<String>>,
+    forward: Option<Vec<String>>,
+    forward_keep: Option<bool>,
     #[serde(default, deserialize_with = "named")]
     language: Option<Option<String>>,
 }
@@ -172,9 +182,16 @@ impl Change {
             state: self.state,
             is_admin: self.is_admin,
             manages: self.manages(web)?,
+            send_as: self.send_as.as_deref().map(mail_rules::send_as).transpose()?,
+            forward: self.forward(account)?,
+            forward_keep: self.forward_keep,
             language,
             password_hash: None,
         })
+    }
+
+    fn forward(&self, account: &Account) -> Result<Option<Vec<base::Address>>, ApiError> {
+        self.forward.as_deref().map(|texts| mail_rules::forward(account, texts)).transpose()
     }
 
     /// All domains that the account administers after the change.
@@ -239,7 +256,9 @@ pub(super) async fn change(
     if loses && is_self(&by, id) {
         return Err(ApiError::conflict("not-yourself"));
     }
+    by.must_reach(&account, Operation::Modify)?;
     let change = input.check(&web, &account)?;
+    by.must_change(&account, &change)?;
     by.store(&web).update_account(account.id, change).await?;
     if is_shut {
         web.sign_out(Who::Account(account.id), None);
@@ -257,6 +276,7 @@ pub(super) async fn remove(
         return Err(ApiError::conflict("not-yourself"));
     }
     let account = find(&web, id)?;
+    by.must_reach(&account, Operation::Delete)?;
     match by.store(&web).delete_account(account.id).await {
         Err(StoreError::InUse) => return Err(ApiError::conflict("in-use")),
         gone => gone?,
@@ -279,6 +299,7 @@ pub(super) async fn set_password(
     Body(input): Body<Password>,
 ) -> Result<impl IntoResponse, ApiError> {
     let account = find(&web, id)?;
+    by.must_reach(&account, Operation::Modify)?;
     if account.source.is_some() {
         return Err(ApiError::conflict("password-at-source"));
     }

@@ -23,8 +23,13 @@ use crate::rules;
 /// Targets of one alias.
 const TARGETS_MAX: usize = 1_000;
 
-pub(super) async fn list(State(web): State<Web>) -> Result<impl IntoResponse, ApiError> {
-    let items: Vec<_> = web.store().aliases()?.iter().map(AliasView::from).collect();
+pub(super) async fn list(
+    State(web): State<Web>,
+    Person(by): Person,
+) -> Result<impl IntoResponse, ApiError> {
+    let aliases = web.store().aliases()?;
+    let theirs = aliases.iter().filter(|alias| by.sees(alias.address.domain()));
+    let items: Vec<_> = theirs.map(AliasView::from).collect();
     Ok(Json(json!({ "items": items })))
 }
 
@@ -42,6 +47,7 @@ pub(super) async fn add(
 ) -> Result<impl IntoResponse, ApiError> {
     let mut taken = Taken::read(web.store())?;
     let address = taken.free(web.store(), &input.address, "address")?;
+    by.must_manage(address.domain())?;
     let targets = targets(&address, &input.targets)?;
     let alias = Alias { address, targets };
     by.store(&web).create_alias(alias.clone()).await?;
@@ -90,6 +96,7 @@ pub(super) async fn change(
     Body(input): Body<Targets>,
 ) -> Result<impl IntoResponse, ApiError> {
     let address = existing(&web, &address)?;
+    by.must_manage(address.domain())?;
     let targets = targets(&address, &input.targets)?;
     let alias = Alias { address, targets };
     by.store(&web).update_alias(alias.clone()).await?;
@@ -103,6 +110,7 @@ pub(super) async fn remove(
     Segment(address): Segment<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let address = existing(&web, &address)?;
+    by.must_manage(address.domain())?;
     by.store(&web).delete_alias(address.clone()).await?;
     tracing::info!(alias = %address, by = by.login(), "alias removed");
     Ok(done())

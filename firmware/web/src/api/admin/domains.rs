@@ -16,10 +16,14 @@ use crate::guard::Person;
 use crate::input::{Body, Segment};
 use crate::rules;
 
-pub(super) async fn list(State(web): State<Web>) -> Result<impl IntoResponse, ApiError> {
+pub(super) async fn list(
+    State(web): State<Web>,
+    Person(by): Person,
+) -> Result<impl IntoResponse, ApiError> {
     let domains = web.store().domains()?;
     let items: Vec<_> = domains
         .iter()
+        .filter(|domain| by.sees(&domain.name))
         .map(|domain| json!({ "name": domain.name.as_str(), "accounts": domain.accounts }))
         .collect();
     Ok(Json(json!({ "items": items })))

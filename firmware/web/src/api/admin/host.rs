@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use base::box_link::{Network, Request};
 use serde::Deserialize;
 use serde_json::json;
-use store::Settings;
+use store::{AuditEvent, Settings};
 
 use crate::Web;
 use crate::api::done;
@@ -81,6 +81,7 @@ pub(super) async fn reboot(
     Person(by): Person,
 ) -> Result<impl IntoResponse, ApiError> {
     network::ask(&web, &Request::Reboot).await?;
+    by.store(&web).audit(AuditEvent::new("box.reboot", "")).await?;
     tracing::info!(by = by.login(), "reboot");
     Ok(StatusCode::ACCEPTED)
 }
@@ -90,6 +91,7 @@ pub(super) async fn power_off(
     Person(by): Person,
 ) -> Result<impl IntoResponse, ApiError> {
     network::ask(&web, &Request::PowerOff).await?;
+    by.store(&web).audit(AuditEvent::new("box.power-off", "")).await?;
     tracing::info!(by = by.login(), "power off");
     Ok(StatusCode::ACCEPTED)
 }

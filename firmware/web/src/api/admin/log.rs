@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use store::AuditEvent;
 
 use crate::Web;
 use crate::error::ApiError;
@@ -42,9 +43,12 @@ pub(super) async fn trace() -> impl IntoResponse {
 }
 
 pub(super) async fn set_trace(
+    State(web): State<Web>,
     Person(by): Person,
     Body(input): Body<Trace>,
 ) -> Result<impl IntoResponse, ApiError> {
+    let action = if input.on { "trace.on" } else { "trace.off" };
+    by.store(&web).audit(AuditEvent::new(action, "")).await?;
     session::trace::set(input.on);
     tracing::info!(on = input.on, by = by.login(), "wire trace");
     Ok(Json(input))

@@ -2,82 +2,97 @@
 
 mod accounts;
 mod aliases;
+mod audit;
 mod domains;
 mod host;
 mod log;
+mod mail_rules;
 mod queue;
 mod status;
 mod storage;
 
 use axum::http::Method;
+use session::rules::Area;
 
 use super::{Table, deleted};
 use crate::guard::Access;
+
+fn to(area: Area) -> Access {
+    Access::Use(area)
+}
 
 pub(super) fn routes(table: Table) -> Table {
     deleted_routes(directory(machine(queue_routes(table))))
 }
 
 fn machine(table: Table) -> Table {
-    let to = Access::Admin;
     table
-        .on(to, Method::GET, "/admin/status", status::show)
-        .on(to, Method::GET, "/admin/log", log::tail)
-        .on(to, Method::GET, "/admin/trace", log::trace)
-        .on(to, Method::PUT, "/admin/trace", log::set_trace)
-        .on(to, Method::GET, "/admin/outbound", host::outbound)
-        .on(to, Method::PUT, "/admin/outbound", host::set_outbound)
-        .on(to, Method::POST, "/admin/outbound/test", host::test_outbound)
-        .on(to, Method::GET, "/admin/hostname", host::hostname)
-        .on(to, Method::PUT, "/admin/hostname", host::set_hostname)
-        .on(to, Method::GET, "/admin/storage", storage::show)
-        .on(to, Method::PUT, "/admin/storage", storage::set)
-        .on(to, Method::GET, "/admin/network", host::network)
-        .on(to, Method::PUT, "/admin/network", host::set_network)
-        .on(to, Method::POST, "/admin/reboot", host::reboot)
-        .on(to, Method::POST, "/admin/poweroff", host::power_off)
+        .on(to(Area::Machine), Method::GET, "/admin/status", status::show)
+        .on(to(Area::Log), Method::GET, "/admin/log", log::tail)
+        .on(to(Area::Audit), Method::GET, "/admin/audit", audit::list)
+        .on(to(Area::Audit), Method::GET, "/admin/audit/export", audit::export)
+        .on(to(Area::Log), Method::GET, "/admin/trace", log::trace)
+        .on(to(Area::Log), Method::PUT, "/admin/trace", log::set_trace)
+        .on(to(Area::Outbound), Method::GET, "/admin/outbound", host::outbound)
+        .on(to(Area::Outbound), Method::PUT, "/admin/outbound", host::set_outbound)
+        .on(to(Area::Outbound), Method::POST, "/admin/outbound/test", host::test_outbound)
+        .on(to(Area::Machine), Method::GET, "/admin/hostname", host::hostname)
+        .on(to(Area::Machine), Method::PUT, "/admin/hostname", host::set_hostname)
+        .on(to(Area::Machine), Method::GET, "/admin/storage", storage::show)
+        .on(to(Area::Machine), Method::PUT, "/admin/storage", storage::set)
+        .on(to(Area::Machine), Method::GET, "/admin/network", host::network)
+        .on(to(Area::Machine), Method::PUT, "/admin/network", host::set_network)
+        .on(to(Area::Machine), Method::POST, "/admin/reboot", host::reboot)
+        .on(to(Area::Machine), Method::POST, "/admin/poweroff", host::power_off)
 }
 
 fn directory(table: Table) -> Table {
-    let to = Access::Admin;
     table
-        .on(to, Method::GET, "/admin/domains", domains::list)
-        .on(to, Method::POST, "/admin/domains", domains::add)
-        .on(to, Method::DELETE, "/admin/domains/{name}", domains::remove)
-        .on(to, Method::GET, "/admin/accounts", accounts::list)
-        .on(to, Method::POST, "/admin/accounts", accounts::add)
-        .on(to, Method::GET, "/admin/accounts/{id}", accounts::show)
-        .on(to, Method::PATCH, "/admin/accounts/{id}", accounts::change)
-        .on(to, Method::DELETE, "/admin/accounts/{id}", accounts::remove)
-        .on(to, Method::POST, "/admin/accounts/{id}/password", accounts::set_password)
-        .on(to, Method::GET, "/admin/aliases", aliases::list)
-        .on(to, Method::POST, "/admin/aliases", aliases::add)
-        .on(to, Method::PUT, "/admin/aliases/{address}", aliases::change)
-        .on(to, Method::DELETE, "/admin/aliases/{address}", aliases::remove)
+        .on(to(Area::Domains), Method::GET, "/admin/domains", domains::list)
+        .on(to(Area::DomainSet), Method::POST, "/admin/domains", domains::add)
+        .on(to(Area::DomainSet), Method::DELETE, "/admin/domains/{name}", domains::remove)
+        .on(to(Area::Accounts), Method::GET, "/admin/accounts", accounts::list)
+        .on(to(Area::Accounts), Method::POST, "/admin/accounts", accounts::add)
+        .on(to(Area::Accounts), Method::GET, "/admin/accounts/{id}", accounts::show)
+        .on(to(Area::Accounts), Method::PATCH, "/admin/accounts/{id}", accounts::change)
+        .on(to(Area::Accounts), Method::DELETE, "/admin/accounts/{id}", accounts::remove)
+        .on(
+            to(Area::Accounts),
+            Method::POST,
+            "/admin/accounts/{id}/password",
+            accounts::set_password,
+        )
+        .on(to(Area::Aliases), Method::GET, "/admin/aliases", aliases::list)
+        .on(to(Area::Aliases), Method::POST, "/admin/aliases", aliases::add)
+        .on(to(Area::Aliases), Method::PUT, "/admin/aliases/{address}", aliases::change)
+        .on(to(Area::Aliases), Method::DELETE, "/admin/aliases/{address}", aliases::remove)
 }
 
 fn queue_routes(table: Table) -> Table {
-    let to = Access::Admin;
     table
-        .on(to, Method::GET, "/admin/queue", queue::list)
-        .on(to, Method::GET, "/admin/queue/{id}", queue::show)
-        .on(to, Method::DELETE, "/admin/queue/{id}", queue::remove)
-        .on(to, Method::POST, "/admin/queue/{id}/retry", queue::retry)
-        .on(to, Method::POST, "/admin/queue/{id}/hold", queue::hold)
-        .on(to, Method::POST, "/admin/queue/{id}/release", queue::release)
+        .on(to(Area::Queue), Method::GET, "/admin/queue", queue::list)
+        .on(to(Area::Queue), Method::GET, "/admin/queue/{id}", queue::show)
+        .on(to(Area::Queue), Method::DELETE, "/admin/queue/{id}", queue::remove)
+        .on(to(Area::Queue), Method::POST, "/admin/queue/{id}/retry", queue::retry)
+        .on(to(Area::Queue), Method::POST, "/admin/queue/{id}/hold", queue::hold)
+        .on(to(Area::Queue), Method::POST, "/admin/queue/{id}/release", queue::release)
 }
 
 fn deleted_routes(table: Table) -> Table {
-    let to = Access::Admin;
     let messages = "/admin/accounts/{id}/deleted-messages";
     table
-        .on(to, Method::GET, messages, deleted::list_of_account)
+        .on(to(Area::Deleted), Method::GET, messages, deleted::list_of_account)
         .on(
-            to,
+            to(Area::Deleted),
             Method::POST,
             "/admin/accounts/{id}/deleted-messages/restore",
             deleted::restore_of_account,
         )
-        .on(to, Method::GET, "/admin/deleted-accounts", deleted::accounts)
-        .on(to, Method::POST, "/admin/deleted-accounts/{id}/restore", deleted::restore_account)
+        .on(to(Area::Deleted), Method::GET, "/admin/deleted-accounts", deleted::accounts)
+        .on(
+            to(Area::Deleted),
+            Method::POST,
+            "/admin/deleted-accounts/{id}/restore",
+            deleted::restore_account,
+        )
 }
