@@ -76,6 +76,7 @@ mod store_mail;
 mod store_queue;
 mod store_recovery;
 mod store_source;
+mod store_tokens;
 mod text;
 mod upgrade;
 mod watchers;
@@ -122,6 +123,7 @@ pub use store::Store;
 pub use store_source::{
     FromSource, SourceEntry, SourceKind, SourceOutcome, SourcePreset, SourceSettings, SourceTls,
 };
+pub use store_tokens::Token;
 pub use text::TextsRef;
 
 use std::path::PathBuf;
