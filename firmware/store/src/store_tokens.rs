@@ -122,9 +122,10 @@ impl Store {
             let id = all.last().map_or(0, |last| last.id).checked_add(1);
             let id = id.ok_or(StoreError::LimitReached("numbers of tokens"))?;
             put(tx, &Token { id, ..token.clone() })?;
-            let rights = token.domains.as_ref().map_or("admin".to_owned(), |domains| {
-                domains.iter().map(DomainName::as_str).collect::<Vec<_>>().join(" ")
-            });
+            let rights = token.domains.as_ref().map_or_else(
+                || "admin".to_owned(),
+                |domains| domains.iter().map(DomainName::as_str).collect::<Vec<_>>().join(" "),
+            );
             audit::note(
                 tx,
                 AuditEvent::new("token.create", &token.name).with("rights", "", rights),

@@ -97,7 +97,7 @@ pub(crate) fn is_shown(request: &Request) -> bool {
 pub(crate) fn check(web: &Web, request: &Request) -> Result<Token, ApiError> {
     let wrong = || ApiError::new(StatusCode::UNAUTHORIZED, "token-invalid");
     let peer = request.extensions().get::<Peer>();
-    let network = peer.map_or(IpAddr::from([0; 4]), |peer| session::network_of(peer.0));
+    let network = peer.map_or_else(|| IpAddr::from([0; 4]), |peer| session::network_of(peer.0));
     if let Some(secs) = web.token_throttle().wait_secs(network) {
         return Err(ApiError::throttled(secs));
     }

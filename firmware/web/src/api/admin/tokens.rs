@@ -108,7 +108,7 @@ impl NewToken {
             return Err(ApiError::invalid("domain-unknown").field("domains"));
         }
         let each = self.domains.iter().enumerate().map(|(n, text)| {
-            rules::domain(text).map_err(|problem| problem.at(&format!("domains.{n}")))
+            rules::domain(text).map_err(|problem| problem.at(format!("domains.{n}")))
         });
         each.collect::<Result<_, _>>().map(Some)
     }
