@@ -10,7 +10,6 @@ mod housekeeping;
 mod listen;
 mod log;
 mod serve;
-mod sockets;
 
 use std::io::Write;
 use std::net::IpAddr;

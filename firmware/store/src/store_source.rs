@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::{In, Out};
 use crate::directory::{domain, entry, operational, source};
 use crate::index::{T, View};
-use crate::{AuditEvent, Entry, Store, StoreError, audit};
+use crate::{Entry, Store, StoreError};
 
 /// What the keys of the settings begin with; the domain follows.
 const KEY: &str = "source/";
@@ -192,9 +192,7 @@ impl Store {
             if !domain::exists(&tx.tables, &domain)? {
                 return Err(StoreError::NoSuchDomain);
             }
-            let before = tx.get(T::Setting, &key(&domain))?.map(|row| decode(&row)).transpose()?;
-            tx.put(T::Setting, &key(&domain), &Out::versioned().bytes(&text).0)?;
-            note(tx, &domain, before.as_ref(), Some(&settings))
+            tx.put(T::Setting, &key(&domain), &Out::versioned().bytes(&text).0)
         })
         .await
     }
@@ -241,24 +239,5 @@ pub(crate) fn forget(
     tx: &mut crate::writer::Tx<'_, '_>,
     domain: &DomainName,
 ) -> Result<(), StoreError> {
-    let Some(row) = tx.get(T::Setting, &key(domain))? else { return Ok(()) };
-    tx.remove(T::Setting, &key(domain))?;
-    note(tx, domain, decode(&row).ok().as_ref(), None)
-}
-
-/// The row of the audit log.
-fn note(
-    tx: &mut crate::writer::Tx<'_, '_>,
-    domain: &DomainName,
-    before: Option<&SourceSettings>,
-    after: Option<&SourceSettings>,
-) -> Result<(), StoreError> {
-    let action = match (before, after) {
-        (None, _) => "source.create",
-        (Some(_), Some(_)) => "source.change",
-        (Some(_), None) => "source.delete",
-    };
-    let mut event = AuditEvent::new(action, domain.to_string());
-    event.changes = audit::settings::differences(before, after, &audit::secrets::is_open_in_source);
-    if event.changes.is_empty() { Ok(()) } else { audit::note(tx, event) }
+    tx.remove(T::Setting, &key(domain)).map(drop)
 }

@@ -69,7 +69,8 @@ where
     F: FnMut(&mut Tx<'_, '_>) -> Result<V, StoreError> + Send,
 {
     fn run(&mut self, tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
-        tx.begin(&self.origin);
+        tx.origin.clone_from(&self.origin);
+        tx.noted.clear();
         self.value = Some((self.apply)(tx)?);
         Ok(())
     }
@@ -283,7 +284,7 @@ impl Writer {
             effects: Effects::new(Arc::clone(&self.settings)),
             now: self.clock.now(),
             origin: None,
-            noted: None,
+            noted: Vec::new(),
         };
         let mut at = 0;
         while let Some(job) = group.get_mut(at) {

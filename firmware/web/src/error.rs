@@ -100,7 +100,6 @@ impl ApiError {
         self
     }
 
-    #[cfg(test)]
     pub(crate) fn code(&self) -> &'static str {
         self.body.error
     }

@@ -46,6 +46,52 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
     }
 }
 
+/// A file as it is, read only when the handler says so.
+pub(crate) struct File(Request);
+
+/// Largest file, bytes.
+const FILE_MAX: usize = 16 * 1024 * 1024;
+/// A file must be here within this time: its request has two minutes in all.
+const FILE_TIMEOUT: Duration = Duration::from_secs(80);
+/// What a file may be called. Not text/plain: a form of another site could send that.
+const FILE_TYPES: [&str; 9] = [
+    "text/csv",
+    "text/tab-separated-values",
+    "text/ldif",
+    "text/x-ldif",
+    "text/vcard",
+    "text/x-vcard",
+    "text/directory",
+    "application/vnd.ms-excel",
+    "application/octet-stream",
+];
+
+impl<S: Sync> FromRequest<S> for File {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let kind = request.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if FILE_TYPES.contains(&kind.as_str()) {
+            return Ok(Self(request));
+        }
+        Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-a-file"))
+    }
+}
+
+impl File {
+    /// The bytes.
+    pub(crate) async fn read(self) -> Result<axum::body::Bytes, ApiError> {
+        let reading = axum::body::to_bytes(self.0.into_body(), FILE_MAX);
+        match tokio::time::timeout(FILE_TIMEOUT, reading).await {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(_)) => Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large")),
+            Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "timeout")),
+        }
+    }
+}
+
 /// The query.
 pub(crate) struct Params<T>(pub(crate) T);
 

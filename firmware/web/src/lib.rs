@@ -4,7 +4,7 @@
 //! the same things from a file). Never here: mail protocols, a decision about a message, a file of the data
 //! directory; every change is an act of `store`.
 //!
-//! Limits: connections by the tier budget; a request body of 1 MB, of strangers 16 KB; 32 KB a head, 64 header
+//! Limits: connections by the tier budget; a request body of 1 MB, of strangers 16 KB, a file of people 16 MB; 32 KB a head, 64 header
 //! fields; sessions by the budget; a request is answered within two minutes, a body must come within 30 s. `openapi.yaml` beside this
 //! crate is the contract; a test holds the routes against it.
 //!
@@ -12,14 +12,15 @@
 
 mod api;
 mod assets;
-mod bearer;
 pub mod box_link;
 mod certificate;
 mod client_settings;
 mod code_throttle;
 mod error;
+mod exchange;
 mod guard;
 mod headers;
+mod imports;
 mod input;
 pub mod log_ring;
 mod network;

@@ -11,8 +11,8 @@ use store::{Settings, Store};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::bearer::TokenThrottle;
 use crate::code_throttle::CodeThrottle;
+use crate::imports::Imports;
 use crate::sessions::{Key, Sessions, Who};
 use crate::{BoxLink, LogRing, api, assets, certificate, headers};
 
@@ -37,9 +37,9 @@ struct Inner {
     https_port: u16,
     sessions: Sessions,
     code_throttle: CodeThrottle,
-    token_throttle: TokenThrottle,
     outbound_test: Semaphore,
     sign_ins: Semaphore,
+    imports: Imports,
     started: Instant,
 }
 
@@ -69,9 +69,9 @@ impl Web {
                 https_port,
                 sessions,
                 code_throttle: CodeThrottle::default(),
-                token_throttle: TokenThrottle::default(),
                 outbound_test: Semaphore::new(1),
                 sign_ins: Semaphore::new(SIGN_INS_MAX),
+                imports: Imports::default(),
                 started: Instant::now(),
             }),
         }
@@ -101,6 +101,10 @@ impl Web {
         &self.inner.delivery
     }
 
+    pub(crate) fn imports(&self) -> &Imports {
+        &self.inner.imports
+    }
+
     pub(crate) fn log(&self) -> &LogRing {
         &self.inner.log
     }
@@ -119,10 +123,6 @@ impl Web {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.inner.sessions
-    }
-
-    pub(crate) fn token_throttle(&self) -> &TokenThrottle {
-        &self.inner.token_throttle
     }
 
     pub(crate) fn code_throttle(&self) -> &CodeThrottle {

@@ -4,13 +4,14 @@ mod accounts;
 mod aliases;
 mod audit;
 mod domains;
+mod export;
 mod host;
+mod import;
 mod log;
 mod mail_rules;
 mod queue;
 mod status;
 mod storage;
-mod tokens;
 
 use axum::http::Method;
 use session::rules::Area;
@@ -43,9 +44,6 @@ fn machine(table: Table) -> Table {
         .on(to(Area::Machine), Method::PUT, "/admin/storage", storage::set)
         .on(to(Area::Machine), Method::GET, "/admin/network", host::network)
         .on(to(Area::Machine), Method::PUT, "/admin/network", host::set_network)
-        .on(to(Area::Tokens), Method::GET, "/admin/tokens", tokens::list)
-        .on(to(Area::Tokens), Method::POST, "/admin/tokens", tokens::add)
-        .on(to(Area::Tokens), Method::DELETE, "/admin/tokens/{id}", tokens::remove)
         .on(to(Area::Machine), Method::POST, "/admin/reboot", host::reboot)
         .on(to(Area::Machine), Method::POST, "/admin/poweroff", host::power_off)
 }
@@ -66,6 +64,9 @@ fn directory(table: Table) -> Table {
             "/admin/accounts/{id}/password",
             accounts::set_password,
         )
+        .on(to(Area::Exchange), Method::POST, "/admin/import", import::run)
+        .on(to(Area::Exchange), Method::GET, "/admin/import/{id}", import::show)
+        .on(to(Area::Exchange), Method::GET, "/admin/export", export::run)
         .on(to(Area::Aliases), Method::GET, "/admin/aliases", aliases::list)
         .on(to(Area::Aliases), Method::POST, "/admin/aliases", aliases::add)
         .on(to(Area::Aliases), Method::PUT, "/admin/aliases/{address}", aliases::change)

@@ -1,0 +1,215 @@
+//! People and entries as a file: made while it is sent, some entries at a time. Passwords leave the box only as
+//! hashes, only in LDIF and only for its admin, who moves house.
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use base::DomainName;
+use directory::{Dn, Filter, Rdn, ldif};
+use serde::Deserialize;
+use session::rules::{Role, is_secret};
+use store::{Account, AccountState, DirectorySearch, Entry, EntryId, Scope, Store, StoreError};
+
+use crate::Web;
+use crate::error::ApiError;
+use crate::exchange::{Format, cards, table};
+use crate::guard::{Identity, Person};
+use crate::input::Params;
+use crate::rules::{self, MB};
+use crate::streamed;
+
+/// Entries read and written at once.
+const CHUNK: usize = 64;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Query {
+    format: Format,
+    #[serde(default)]
+    domain: String,
+    #[serde(default)]
+    hashes: bool,
+}
+
+pub(super) async fn run(
+    State(web): State<Web>,
+    Person(by): Person,
+    Params(query): Params<Query>,
+) -> Result<Response, ApiError> {
+    let format = query.format;
+    if query.hashes && by.role() != Role::Admin {
+        return Err(ApiError::forbidden("forbidden").field("hashes"));
+    }
+    if query.hashes && format != Format::Ldif {
+        return Err(ApiError::invalid("hashes-in-ldif-only").field("hashes"));
+    }
+    let bases = bases(&web, &by, &query.domain)?;
+    let store = web.store().clone();
+    let with_hashes = query.hashes;
+    let body = streamed::body(move |pieces| {
+        if !pieces.send(head(format)) {
+            return Ok(());
+        }
+        let mut ids: Vec<EntryId> = Vec::new();
+        for base in &bases {
+            ids.extend(all_below(&store, base)?);
+        }
+        // A domain may stand below another one.
+        ids.sort_unstable();
+        ids.dedup();
+        for chunk in ids.chunks(CHUNK) {
+            let mut text = Vec::new();
+            for id in chunk {
+                text.extend(one(&store, *id, format, with_hashes)?);
+            }
+            if !text.is_empty() && !pieces.send(text) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    });
+    tracing::info!(by = by.login(), ?format, with_hashes, "people exported");
+    let (kind, name) = match format {
+        Format::Csv => ("text/csv; charset=utf-8", "people.csv"),
+        Format::Ldif => ("text/ldif; charset=utf-8", "directory.ldif"),
+        Format::Vcard => ("text/vcard; charset=utf-8", "people.vcf"),
+    };
+    let disposition = format!("attachment; filename=\"{name}\"");
+    let headers =
+        [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    Ok((headers, body).into_response())
+}
+
+/// Where the export begins: at one domain, or at all that who asks may see.
+fn bases(web: &Web, by: &Identity, domain: &str) -> Result<Vec<Dn>, ApiError> {
+    let of = |name: &DomainName| -> Result<Dn, ApiError> {
+        let mut dn = Dn::root();
+        for label in name.as_str().rsplit('.') {
+            let rdn = Rdn::new("dc", label).map_err(|_| ApiError::not_found())?;
+            dn = dn.child(rdn);
+        }
+        Ok(dn)
+    };
+    if !domain.is_empty() {
+        let name = rules::domain(domain).map_err(|problem| problem.at("domain"))?;
+        by.must_manage(&name).map_err(|err| err.field("domain"))?;
+        if !web.store().domains()?.iter().any(|known| known.name == name) {
+            return Err(ApiError::invalid("domain-unknown").field("domain"));
+        }
+        return Ok(vec![of(&name)?]);
+    }
+    match by.seen_domains() {
+        Some(domains) => domains.iter().map(of).collect(),
+        None => Ok(vec![Dn::root()]),
+    }
+}
+
+/// All entries at and below a name, those above before those below.
+fn all_below(store: &Store, base: &Dn) -> Result<Vec<EntryId>, StoreError> {
+    let found = store.directory()?.search(&DirectorySearch {
+        base,
+        scope: Scope::Subtree,
+        filter: &Filter::Present("objectClass".to_owned()),
+        size_limit: None,
+        shows: &|_| true,
+        hides: &|_, _| false,
+        goes_on: &|| true,
+    })?;
+    Ok(found.ids)
+}
+
+/// The columns of a table: what is typed, and attributes as they are.
+const COLUMNS: [&str; 8] =
+    ["address", "name", "aliases", "quota_mb", "status", "role", "language", "given name"];
+const ATTRIBUTES: [(&str, &str); 13] = [
+    ("surname", "sn"),
+    ("telephone", "telephonenumber"),
+    ("mobile", "mobile"),
+    ("fax", "facsimiletelephonenumber"),
+    ("home phone", "homephone"),
+    ("title", "title"),
+    ("department", "ou"),
+    ("company", "o"),
+    ("office", "physicaldeliveryofficename"),
+    ("street", "street"),
+    ("postal code", "postalcode"),
+    ("city", "l"),
+    ("description", "description"),
+];
+
+fn head(format: Format) -> Vec<u8> {
+    match format {
+        // The mark tells a spreadsheet that the text is UTF-8.
+        Format::Csv => {
+            let names = COLUMNS.iter().chain(ATTRIBUTES.iter().map(|(name, _)| name));
+            let names: Vec<String> = names.map(|name| (*name).to_owned()).collect();
+            [b"\xEF\xBB\xBF".as_slice(), &table::line(&names)].concat()
+        }
+        Format::Ldif => b"version: 1\n\n".to_vec(),
+        Format::Vcard => Vec::new(),
+    }
+}
+
+fn one(
+    store: &Store,
+    id: EntryId,
+    format: Format,
+    with_hashes: bool,
+) -> Result<Vec<u8>, StoreError> {
+    let Some(entry) = store.directory()?.entry(id)? else { return Ok(Vec::new()) };
+    Ok(match (format, entry.account) {
+        (Format::Ldif, _) => record(&entry, with_hashes)?,
+        (Format::Csv, Some(account)) => {
+            store.account(account)?.map(|account| row(&account, &entry)).unwrap_or_default()
+        }
+        (Format::Csv, None) => Vec::new(),
+        (Format::Vcard, account) if account.is_some() || is_contact(&entry) => {
+            cards::card(&entry.attributes)
+        }
+        (Format::Vcard, _) => Vec::new(),
+    })
+}
+
+fn is_contact(entry: &Entry) -> bool {
+    let classes = entry.attributes.get("objectclass").into_iter().flatten();
+    entry.dn.contains(",ou=contacts,")
+        && classes.into_iter().any(|class| class.eq_ignore_ascii_case(b"inetOrgPerson"))
+}
+
+fn record(entry: &Entry, with_hashes: bool) -> Result<Vec<u8>, StoreError> {
+    let dn = Dn::parse(&entry.written_dn).map_err(StoreError::Refused)?;
+    let mut attributes = entry.attributes.clone();
+    let is_hash = |name: &str| with_hashes && name == "userpassword";
+    attributes.retain(|name, _| {
+        let is_ours = directory::schema::attribute(name).is_some_and(|known| known.is_fixed);
+        (!is_secret(name) || is_hash(name)) && !is_ours
+    });
+    let mut text = String::new();
+    ldif::write_entry(&mut text, &dn, &attributes);
+    Ok(text.into_bytes())
+}
+
+fn row(account: &Account, entry: &Entry) -> Vec<u8> {
+    let first = |key: &str| {
+        let value = entry.attributes.get(key).and_then(|values| values.first());
+        value.map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
+    };
+    let aliases: Vec<String> = account.aliases.iter().map(ToString::to_string).collect();
+    let state = match account.state {
+        AccountState::Active => "active",
+        AccountState::Disabled => "disabled",
+        AccountState::Suspended => "suspended",
+    };
+    let mut cells = vec![
+        account.address.to_string(),
+        account.name.clone(),
+        aliases.join(" "),
+        account.quota_bytes.map(|bytes| (bytes / MB).to_string()).unwrap_or_default(),
+        state.to_owned(),
+        if account.is_admin { "admin" } else { "user" }.to_owned(),
+        account.language.clone().unwrap_or_default(),
+        first("givenname"),
+    ];
+    cells.extend(ATTRIBUTES.iter().map(|(_, key)| first(key)));
+    table::line(&cells)
+}
