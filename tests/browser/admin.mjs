@@ -3,7 +3,7 @@ import { check, LANGUAGES } from './harness.mjs';
 import { DOMAIN } from './wizard.mjs';
 import { submit } from './submission.mjs';
 
-const ROOMS = ['', '/accounts', '/aliases', '/domains', '/queue', '/sending', '/network', '/storage', '/log'];
+const ROOMS = ['', '/accounts', '/aliases', '/domains', '/queue', '/sending', '/network', '/storage', '/log', '/audit'];
 
 export async function administer(visitor, password) {
   await domains(visitor);
@@ -11,6 +11,7 @@ export async function administer(visitor, password) {
   await aliases(visitor);
   await queue(visitor, password);
   await log(visitor);
+  await audit(visitor);
   await everyRoom(visitor);
 }
 
@@ -135,6 +136,25 @@ async function log(visitor) {
   await page.keyboard.press('Control+A');
   await page.keyboard.press('Delete');
   await visitor.press('[data-test="log-pause"]');
+}
+
+/** What was done above stands there: who, what, and the value before and after. */
+async function audit(visitor) {
+  const { page } = visitor;
+  await visitor.goto('/admin/audit');
+  await page.waitForSelector('[data-test="audit-row"]');
+  await visitor.type('[data-test="audit-target"]', 'dora');
+  const rows = () => page.$$eval('[data-test="audit-row"]', (all) => all.map((row) => row.textContent ?? ''));
+  await page.waitForFunction(() => [...document.querySelectorAll('[data-test="audit-row"]')]
+    .every((row) => row.textContent?.includes('dora')));
+  check((await rows()).length >= 4, 'the audit log lacks what was done to a mailbox');
+  const renamed = page.locator('[data-test="audit-row"]', { hasText: 'Dora Winter' }).last().locator('summary');
+  await renamed.focus();
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('[data-test="audit-row"] details[open] ins');
+  await visitor.look('admin-audit-open');
+  const file = await visitor.context.request.get(new URL(await page.getAttribute('[data-test="audit-export"]', 'href'), visitor.baseUrl).href);
+  check(file.ok() && (await file.text()).includes('dora'), `the audit log as a file: ${file.status()}`);
 }
 
 async function everyRoom(visitor) {

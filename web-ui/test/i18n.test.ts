@@ -63,12 +63,15 @@ test('sizes', () => {
   expect([0, 1023, 1536, 10_737_418_240].map(formatBytes)).toEqual(['0 B', '1,023 B', '1.5 KB', '10 GB']);
 });
 
+/** Words of the API text that look like a code and are none: roles and kinds. */
+const NO_CODES = ['domain-admin', 'active-directory'];
+
 test('every code of the API text has words', () => {
   const api = readFileSync(join(import.meta.dirname, '../../firmware/web/openapi.yaml'), 'utf8');
   const codes = new Set([...api.matchAll(/`([a-z]+(?:-[a-z0-9]+)+)`/g)].map((m) => m[1]));
   const reasons = /enum: \[ok, ([^\]]+)\]/.exec(api)?.[1]?.split(', ') ?? [];
   expect(codes.size).toBeGreaterThan(40);
   expect(reasons.length).toBeGreaterThan(10);
-  expect([...codes].filter((c) => !hasKey(`err.${c}`))).toEqual([]);
+  expect([...codes].filter((c) => !NO_CODES.includes(c ?? '') && !hasKey(`err.${c}`))).toEqual([]);
   expect(reasons.filter((r) => !hasKey(`reason.${r}`))).toEqual([]);
 });

@@ -10,6 +10,7 @@ mod housekeeping;
 mod listen;
 mod log;
 mod serve;
+mod sockets;
 
 use std::io::Write;
 use std::net::IpAddr;

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use web::{BoxLink, LogRing, Web};
 
 use crate::listen::{self, Sockets};
-use crate::{ServeArgs, allocator, budget, housekeeping, log, say};
+use crate::{ServeArgs, allocator, budget, housekeeping, log, say, sockets};
 
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(8);
@@ -203,6 +203,10 @@ fn start(
             }
             other => bail!("no server for {other}"),
         }
+    }
+    if let Some(listener) = sockets::listen(&args.data, sockets::API) {
+        let own = rustix::process::geteuid().as_raw();
+        tasks.spawn(web.clone().serve_socket(listener, own));
     }
     tasks.spawn(delivery::queue::run(delivery.clone(), ctx.shutdown.clone().cancelled_owned()));
     tasks.spawn(housekeeping::run(ctx.store.clone(), ctx.shutdown.clone()));

@@ -175,7 +175,9 @@ fn shown(value: &[u8]) -> String {
 /// Writes the row of an act, and keeps it for the gate.
 pub(crate) fn note(tx: &mut Tx<'_, '_>, event: AuditEvent) -> Result<(), StoreError> {
     let event = event.bounded();
-    tx.noted.push(event.clone());
+    if let Some(noted) = &mut tx.noted {
+        noted.push(event.clone());
+    }
     rows::append(tx, event)
 }
 

@@ -24,7 +24,7 @@
 //! - `acl`: rights, lists, the names of others' mailboxes (`store_acl` is its face); `annotation`: METADATA.
 //! - `directory_view`: the directory for reading.
 //! - `directory`: entries, DNs, the index of addresses, accounts, domains, aliases, resolution.
-//! - `origin`: in whose name an act is done; `audit`: the log of them, `store_audit` its face.
+//! - `origin`: in whose name an act is done; `audit`: the log of them, `store_audit` its face; `gate`: who may stop one.
 //! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: the trait under everything,
 //!   the real disk, folders, lock, space.
 //! - `reading`: many messages in a row. `search_index`: signatures of messages, a cache beside the index.
@@ -48,6 +48,7 @@ mod error;
 mod export;
 #[doc(hidden)]
 pub mod fuzzing;
+mod gate;
 mod index;
 mod mail;
 mod mailbox;
@@ -75,6 +76,7 @@ mod store_mail;
 mod store_queue;
 mod store_recovery;
 mod store_source;
+mod store_tokens;
 mod text;
 mod upgrade;
 mod watchers;
@@ -96,6 +98,7 @@ pub use directory_view::{
 pub use disk::{Disk, DiskFile};
 pub use error::StoreError;
 pub use export::{ExportAccount, ExportFormat, ExportReport};
+pub use gate::Gate;
 pub use mail::{
     Appended, Changes, CheckReport, Copied, Delivered, Delivery, DropRow, FlagOp, FlagOutcome,
     Flags, ImapTexts, LocalTarget, Mailbox, NewMessage, Row, SpecialUse, Stats, TargetMailbox,
@@ -120,6 +123,7 @@ pub use store::Store;
 pub use store_source::{
     FromSource, SourceEntry, SourceKind, SourceOutcome, SourcePreset, SourceSettings, SourceTls,
 };
+pub use store_tokens::Token;
 pub use text::TextsRef;
 
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use base::{Clock, Timestamp};
@@ -17,7 +17,7 @@ use crate::segment::{self, Log, Segments};
 use crate::shared_uids::SharedUids;
 use crate::watchers::Watchers;
 use crate::writer::{Act, Order, QUEUE_MAX, Tx, Unpersisted, Writer};
-use crate::{Options, Origin, Spill, Staging, Stats, StoreError, meta, settings, upgrade};
+use crate::{Gate, Options, Origin, Spill, Staging, Stats, StoreError, meta, settings, upgrade};
 
 /// The store. Cheap to clone; all clones are one store. What differs is in whose name they act.
 #[derive(Clone)]
@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     /// Housekeeping has looked at the clock in this run.
     pub(crate) was_aged: AtomicBool,
     pub(crate) cleaning: Mutex<crate::cleanup::Cleaning>,
+    /// Who is asked before acts on accounts, aliases and groups.
+    pub(crate) gate: OnceLock<Arc<dyn Gate>>,
     /// Snapshots that are held: no segment goes meanwhile.
     pub(crate) holds: AtomicUsize,
     // The order of the fields is the order of dropping: the lock goes last.
@@ -232,6 +234,7 @@ impl Store {
                 failed: has_failed,
                 was_aged: AtomicBool::new(false),
                 cleaning: Mutex::default(),
+                gate: OnceLock::new(),
                 holds: AtomicUsize::new(0),
                 database,
                 _lock: lock,
@@ -379,7 +382,7 @@ impl Store {
         self.order(Order::Alone(Box::new(job)), answer).await
     }
 
-    async fn order<V>(
+    pub(crate) async fn order<V>(
         &self,
         order: Order,
         answer: oneshot::Receiver<Result<V, StoreError>>,

@@ -110,12 +110,12 @@ impl Store {
     /// Makes a group, or makes it what is said. `NoSuchDomain`, `NoSuchAccount`, `NoSuchGroup`, `BadName`,
     /// `AddressTaken`, `LimitReached`.
     pub async fn put_group(&self, group: Group) -> Result<(), StoreError> {
-        self.act(move |tx| group::put(tx, &group)).await
+        self.act_asked(move |tx| group::put(tx, &group)).await
     }
 
     /// `NoSuchGroup`.
     pub async fn delete_group(&self, name: String, domain: DomainName) -> Result<(), StoreError> {
-        self.act(move |tx| group::delete(tx, &name, &domain)).await
+        self.act_asked(move |tx| group::delete(tx, &name, &domain)).await
     }
 
     /// The group of a name in a domain, without regard to case.

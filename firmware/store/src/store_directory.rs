@@ -46,7 +46,7 @@ impl Store {
 
     /// With INBOX, Drafts, Sent, Trash, Junk, Archive, all subscribed. `AddressTaken`, `NoSuchDomain`.
     pub async fn create_account(&self, account: NewAccount) -> Result<AccountId, StoreError> {
-        self.act(move |tx| account::create(tx, &account)).await
+        self.act_asked(move |tx| account::create(tx, &account)).await
     }
 
     /// `NoSuchAccount`, and for further addresses `AddressTaken`, `NoSuchDomain`.
@@ -55,7 +55,7 @@ impl Store {
         id: AccountId,
         change: AccountChange,
     ) -> Result<(), StoreError> {
-        self.act(move |tx| account::update(tx, id, &change)).await
+        self.act_asked(move |tx| account::update(tx, id, &change)).await
     }
 
     /// Adds the SCRAM verifier of the password whose PHC string is `hash`; nothing happens if the account
@@ -82,7 +82,7 @@ impl Store {
 
     /// The entry is gone at once; its mail stays on disk for the retention time.
     pub async fn delete_account(&self, id: AccountId) -> Result<(), StoreError> {
-        self.act(move |tx| account::delete(tx, id)).await
+        self.act_asked(move |tx| account::delete(tx, id)).await
     }
 
     /// An account by its id.
@@ -118,17 +118,17 @@ impl Store {
 
     /// `AddressTaken`, `NoSuchDomain`; `Misuse` without a target.
     pub async fn create_alias(&self, alias: Alias) -> Result<(), StoreError> {
-        self.act(move |tx| alias::create(tx, &alias)).await
+        self.act_asked(move |tx| alias::create(tx, &alias)).await
     }
 
     /// Replaces the targets. `NoSuchAlias`.
     pub async fn update_alias(&self, alias: Alias) -> Result<(), StoreError> {
-        self.act(move |tx| alias::update(tx, &alias)).await
+        self.act_asked(move |tx| alias::update(tx, &alias)).await
     }
 
     /// `NoSuchAlias`.
     pub async fn delete_alias(&self, address: Address) -> Result<(), StoreError> {
-        self.act(move |tx| alias::delete(tx, &address)).await
+        self.act_asked(move |tx| alias::delete(tx, &address)).await
     }
 
     /// All aliases that are not further addresses of an account, by domain.

@@ -19,7 +19,7 @@ impl Store {
         attributes: Attributes,
         by: String,
     ) -> Result<Entry, StoreError> {
-        self.act(move |tx| Ok(acts::add(tx, &dn, &attributes, &by)?.entry)).await
+        self.act_asked(move |tx| Ok(acts::add(tx, &dn, &attributes, &by)?.entry)).await
     }
 
     /// Makes all changes or none, if the assertion holds. Returns the entry before and after.
@@ -30,7 +30,7 @@ impl Store {
         assertion: Option<Filter>,
         by: String,
     ) -> Result<(Entry, Entry), StoreError> {
-        self.act(move |tx| {
+        self.act_asked(move |tx| {
             let (before, after) = acts::modify(tx, &dn, &changes, assertion.as_ref(), &by)?;
             Ok((before.entry, after.entry))
         })
@@ -45,7 +45,7 @@ impl Store {
         dn: Dn,
         assertion: Option<Filter>,
     ) -> Result<Entry, StoreError> {
-        self.act(move |tx| Ok(acts::delete(tx, &dn, assertion.as_ref())?.entry)).await
+        self.act_asked(move |tx| Ok(acts::delete(tx, &dn, assertion.as_ref())?.entry)).await
     }
 
     /// Names an entry otherwise or moves it below `superior`, with all that stands below it; members that name
@@ -61,7 +61,7 @@ impl Store {
         by: String,
     ) -> Result<(Entry, Entry), StoreError> {
         let to = Rename { rdn, deletes_old, superior };
-        self.act(move |tx| {
+        self.act_asked(move |tx| {
             let (before, after) = acts::rename(tx, &dn, &to, assertion.as_ref(), &by)?;
             Ok((before.entry, after.entry))
         })

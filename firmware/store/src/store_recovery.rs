@@ -61,7 +61,7 @@ impl Store {
     /// Brings a deleted account back with its mail and its address. Returns the further addresses that it
     /// lost to somebody else. `NoSuchAccount`, `AddressTaken`, `NoSuchDomain`.
     pub async fn restore_account(&self, account: AccountId) -> Result<Vec<Address>, StoreError> {
-        self.act(move |tx| accounts::restore(tx, account)).await
+        self.act_asked(move |tx| accounts::restore(tx, account)).await
     }
 
     /// One step of housekeeping; `passed` is the monotonic time since the last look, or since the store

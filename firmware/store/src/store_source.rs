@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::{In, Out};
 use crate::directory::{domain, entry, operational, source};
 use crate::index::{T, View};
-use crate::{Entry, Store, StoreError};
+use crate::{AuditEvent, Entry, Store, StoreError, audit};
 
 /// What the keys of the settings begin with; the domain follows.
 const KEY: &str = "source/";
@@ -192,7 +192,9 @@ impl Store {
             if !domain::exists(&tx.tables, &domain)? {
                 return Err(StoreError::NoSuchDomain);
             }
-            tx.put(T::Setting, &key(&domain), &Out::versioned().bytes(&text).0)
+            let before = tx.get(T::Setting, &key(&domain))?.map(|row| decode(&row)).transpose()?;
+            tx.put(T::Setting, &key(&domain), &Out::versioned().bytes(&text).0)?;
+            note(tx, &domain, before.as_ref(), Some(&settings))
         })
         .await
     }
@@ -239,5 +241,24 @@ pub(crate) fn forget(
     tx: &mut crate::writer::Tx<'_, '_>,
     domain: &DomainName,
 ) -> Result<(), StoreError> {
-    tx.remove(T::Setting, &key(domain)).map(drop)
+    let Some(row) = tx.get(T::Setting, &key(domain))? else { return Ok(()) };
+    tx.remove(T::Setting, &key(domain))?;
+    note(tx, domain, decode(&row).ok().as_ref(), None)
+}
+
+/// The row of the audit log.
+fn note(
+    tx: &mut crate::writer::Tx<'_, '_>,
+    domain: &DomainName,
+    before: Option<&SourceSettings>,
+    after: Option<&SourceSettings>,
+) -> Result<(), StoreError> {
+    let action = match (before, after) {
+        (None, _) => "source.create",
+        (Some(_), Some(_)) => "source.change",
+        (Some(_), None) => "source.delete",
+    };
+    let mut event = AuditEvent::new(action, domain.to_string());
+    event.changes = audit::settings::differences(before, after, &audit::secrets::is_open_in_source);
+    if event.changes.is_empty() { Ok(()) } else { audit::note(tx, event) }
 }

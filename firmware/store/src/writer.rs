@@ -69,8 +69,7 @@ where
     F: FnMut(&mut Tx<'_, '_>) -> Result<V, StoreError> + Send,
 {
     fn run(&mut self, tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
-        tx.origin.clone_from(&self.origin);
-        tx.noted.clear();
+        tx.begin(&self.origin);
         self.value = Some((self.apply)(tx)?);
         Ok(())
     }
@@ -284,7 +283,7 @@ impl Writer {
             effects: Effects::new(Arc::clone(&self.settings)),
             now: self.clock.now(),
             origin: None,
-            noted: Vec::new(),
+            noted: None,
         };
         let mut at = 0;
         while let Some(job) = group.get_mut(at) {

@@ -14,9 +14,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base::DomainName;
 use session::rules::{self, Area, Role, Target};
-use store::{Account, AccountState, Origin, Store, Via};
+use store::{Account, AccountState, Origin, Store, Token, Via};
 
 use crate::Web;
+use crate::bearer;
 use crate::error::ApiError;
 use crate::sessions::{Key, Who};
 
@@ -52,6 +53,8 @@ pub(crate) struct Identity {
     pub(crate) account: Option<Arc<Account>>,
     /// Domains that are administered; counts with [`Role::DomainAdmin`] only.
     pub(crate) manages: BTreeSet<DomainName>,
+    /// With [`Who::Token`].
+    token: Option<Arc<Token>>,
     /// The way in, and from where, for the audit log.
     pub(crate) via: Via,
     pub(crate) address: Option<IpAddr>,
@@ -60,7 +63,20 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn new(key: Key, who: Who, account: Option<Account>, via: Via) -> Self {
         let manages = account.iter().flat_map(|account| account.manages.clone()).collect();
-        Self { key, who, account: account.map(Arc::new), manages, via, address: None }
+        let account = account.map(Arc::new);
+        Self { key, who, account, manages, token: None, via, address: None }
+    }
+
+    /// Who holds a token.
+    pub(crate) fn of_token(token: Token) -> Self {
+        let known = Self::new([0; 32], Who::Token(token.id), None, Via::Api);
+        let manages = token.domains.iter().flatten().cloned().collect();
+        Self { manages, token: Some(Arc::new(token)), ..known }
+    }
+
+    /// True for what is no person: it has nothing of its own, and no way to sign in.
+    pub(crate) fn is_machine(&self) -> bool {
+        matches!(self.who, Who::Token(_) | Who::Socket(_))
     }
 
     pub(crate) fn is_person(&self) -> bool {
@@ -75,7 +91,11 @@ impl Identity {
     pub(crate) fn role(&self) -> Role {
         match &self.who {
             Who::Setup => Role::Anonymous,
-            Who::Admin => Role::Admin,
+            Who::Admin | Who::Socket(_) => Role::Admin,
+            Who::Token(_) => match &self.token {
+                Some(token) if token.domains.is_none() => Role::Admin,
+                _ => Role::DomainAdmin,
+            },
             Who::Account(_) => match &self.account {
                 Some(account) if account.is_admin => Role::Admin,
                 _ if !self.manages.is_empty() => Role::DomainAdmin,
@@ -95,8 +115,12 @@ impl Identity {
     pub(crate) fn login(&self) -> String {
         match &self.account {
             Some(account) => account.address.to_string(),
-            None if self.who == Who::Setup => "setup".to_owned(),
-            None => "admin".to_owned(),
+            None => match (self.who, &self.token) {
+                (Who::Setup, _) => "setup".to_owned(),
+                (Who::Socket(uid), _) => format!("uid {uid}"),
+                (_, Some(token)) => format!("token {}", token.name),
+                _ => "admin".to_owned(),
+            },
         }
     }
 
@@ -125,6 +149,10 @@ impl<S: Sync> FromRequestParts<S> for Peer {
         Ok(parts.extensions.get::<Self>().copied().unwrap_or(unknown))
     }
 }
+
+/// The user at the other end of the unix socket, put into each request by the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerUid(pub(crate) u32);
 
 /// Who asks, if anybody is known.
 pub(crate) struct Visitor(pub(crate) Option<Identity>);
@@ -232,14 +260,20 @@ fn internal() -> ApiError {
 }
 
 fn admit(web: &Web, access: Access, request: &Request) -> Result<Option<Identity>, ApiError> {
-    if !is_same_origin(request) {
+    // A browser sends neither by itself, whatever page asks it to.
+    let is_machine = bearer::is_shown(request) || request.extensions().get::<PeerUid>().is_some();
+    if !is_machine && !is_same_origin(request) {
         return Err(ApiError::forbidden("cross-site"));
     }
     let setup_is_over = || web.settings().setup_complete;
     if matches!(access, Access::WhileSetup | Access::Setup) && setup_is_over() {
         return Err(ApiError::new(StatusCode::GONE, "setup-over"));
     }
-    let mut identity = identify(web, request.headers())?;
+    let mut identity = match request.extensions().get::<PeerUid>() {
+        Some(PeerUid(uid)) => Some(Identity::new([0; 32], Who::Socket(*uid), None, Via::Socket)),
+        None if is_machine => Some(Identity::of_token(bearer::check(web, request)?)),
+        None => identify(web, request.headers())?,
+    };
     if let Some(known) = &mut identity {
         known.address = request.extensions().get::<Peer>().map(|peer| peer.0);
     }
@@ -249,6 +283,10 @@ fn admit(web: &Web, access: Access, request: &Request) -> Result<Option<Identity
         Access::Setup if who.is_some_and(|known| known.who == Who::Setup) => {}
         Access::Setup => return Err(setup_code_needed()),
         _ if !who.is_some_and(Identity::is_person) => return Err(sign_in_needed()),
+        // Neither is a way to sign in, nor has it anything of its own.
+        Access::Person if who.is_some_and(Identity::is_machine) => {
+            return Err(ApiError::forbidden("forbidden"));
+        }
         Access::Admin if !who.is_some_and(Identity::is_admin) => {
             return Err(ApiError::forbidden("forbidden"));
         }

@@ -12,6 +12,7 @@
 
 mod api;
 mod assets;
+mod bearer;
 pub mod box_link;
 mod certificate;
 mod client_settings;

@@ -17,12 +17,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use crate::error::ApiError;
-use crate::guard::Peer;
+use crate::guard::{Peer, PeerUid};
 use crate::timed_stream::TimedStream;
 use crate::{Web, headers, redirect};
 
@@ -44,6 +44,8 @@ const FIELDS_MAX: usize = 64;
 const STREAMS_MAX: u32 = 32;
 /// Bytes that a client of HTTP/2 may send ahead; the least the protocol allows (RFC 9113 §6.9.2).
 const H2_WINDOW: u32 = 65_535;
+/// Connections on the unix socket.
+const SOCKET_PLACES: usize = 64;
 /// Connections that may be told 503 over TLS at once.
 const SPARE_PLACES: usize = 16;
 
@@ -55,6 +57,8 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncont
 enum Answer {
     /// The API and the UI.
     Pages(Router),
+    /// The same for a process of this machine, by its user.
+    Socket(Router, u32),
     /// The way to HTTPS.
     Redirect(Web),
     /// 503.
@@ -67,6 +71,14 @@ impl Answer {
             Self::Pages(router) => {
                 let mut request = request.map(Body::new);
                 request.extensions_mut().insert(Peer(peer));
+                match router.oneshot(request).await {
+                    Ok(response) => response,
+                    Err(never) => match never {},
+                }
+            }
+            Self::Socket(router, uid) => {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(PeerUid(uid));
                 match router.oneshot(request).await {
                     Ok(response) => response,
                     Err(never) => match never {},
@@ -115,6 +127,39 @@ impl Web {
             tokio::spawn(async move {
                 let _permit = permit;
                 web.connection(tcp, peer, Answer::Redirect(web.clone())).await;
+            });
+        }
+    }
+
+    /// Serves the API to processes of this machine until the daemon stops: those of the user `own_uid` and
+    /// of root are the admin, all others are closed without a word.
+    pub async fn serve_socket(self, listener: UnixListener, own_uid: u32) {
+        let router = self.router();
+        let places = Arc::new(Semaphore::new(SOCKET_PLACES));
+        loop {
+            let accepted = tokio::select! {
+                () = self.ctx().shutdown.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(err) => {
+                    tracing::warn!(%err, "accept failed");
+                    // Out of descriptors: without a pause this would spin.
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            let uid = stream.peer_cred().map(|peer| peer.uid());
+            let (Ok(uid), Ok(place)) = (uid, places.clone().try_acquire_owned()) else { continue };
+            if uid != own_uid && uid != 0 {
+                tracing::info!(uid, "a process of another user was refused at the socket");
+                continue;
+            }
+            let (web, answer) = (self.clone(), Answer::Socket(router.clone(), uid));
+            tokio::spawn(async move {
+                let _place = place;
+                web.connection(stream, IpAddr::from([127, 0, 0, 1]), answer).await;
             });
         }
     }

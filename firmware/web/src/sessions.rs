@@ -25,6 +25,10 @@ pub(crate) enum Who {
     Admin,
     /// An account.
     Account(AccountId),
+    /// A token of the API, by its number. Never a session.
+    Token(u32),
+    /// A process of this machine at the unix socket, by its user. Never a session.
+    Socket(u32),
 }
 
 /// The hash of a cookie.

@@ -11,3 +11,4 @@ mod provision;
 mod server;
 mod setup;
 mod sign_in;
+mod tokens;

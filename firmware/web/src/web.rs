@@ -11,6 +11,7 @@ use store::{Settings, Store};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::bearer::TokenThrottle;
 use crate::code_throttle::CodeThrottle;
 use crate::imports::Imports;
 use crate::sessions::{Key, Sessions, Who};
@@ -37,6 +38,7 @@ struct Inner {
     https_port: u16,
     sessions: Sessions,
     code_throttle: CodeThrottle,
+    token_throttle: TokenThrottle,
     outbound_test: Semaphore,
     sign_ins: Semaphore,
     imports: Imports,
@@ -69,6 +71,7 @@ impl Web {
                 https_port,
                 sessions,
                 code_throttle: CodeThrottle::default(),
+                token_throttle: TokenThrottle::default(),
                 outbound_test: Semaphore::new(1),
                 sign_ins: Semaphore::new(SIGN_INS_MAX),
                 imports: Imports::default(),
@@ -123,6 +126,10 @@ impl Web {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.inner.sessions
+    }
+
+    pub(crate) fn token_throttle(&self) -> &TokenThrottle {
+        &self.inner.token_throttle
     }
 
     pub(crate) fn code_throttle(&self) -> &CodeThrottle {

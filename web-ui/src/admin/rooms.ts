@@ -8,9 +8,11 @@ import Network from '@lucide/svelte/icons/network';
 import ScrollText from '@lucide/svelte/icons/scroll-text';
 import Send from '@lucide/svelte/icons/send';
 import Users from '@lucide/svelte/icons/users';
+import History from '@lucide/svelte/icons/history';
 import type { Role } from '../lib/api';
 import type { MessageKey } from '../lib/i18n/index.svelte';
 import AccountPage from './AccountPage.svelte';
+import Audit from './Audit.svelte';
 import Accounts from './Accounts.svelte';
 import Aliases from './Aliases.svelte';
 import Domains from './Domains.svelte';
@@ -44,6 +46,7 @@ const WINGS: readonly Wing[] = [
     { to: '/admin/log', name: 'admin.log', icon: ScrollText, page: Log },
   ] },
   { name: 'admin.wing.security', rooms: [
+    { to: '/admin/audit', name: 'admin.audit', icon: History, page: Audit },
   ] },
 ];
 

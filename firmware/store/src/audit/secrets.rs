@@ -33,6 +33,28 @@ pub(crate) fn is_secret_attribute(name: &str) -> bool {
     ATTRIBUTES.contains(&plain) || WORDS.iter().any(|word| plain.contains(word))
 }
 
+/// What may be told of an external directory.
+const SOURCE: [&str; 13] = [
+    "enabled",
+    "preset",
+    "host",
+    "port",
+    "tls",
+    "ca_pem",
+    "fingerprint",
+    "bind_dn",
+    "base",
+    "filter",
+    "group_filter",
+    "interval_minutes",
+    "cache_days",
+];
+
+/// True if what is set of an external directory may be told.
+pub(crate) fn is_open_in_source(path: &str) -> bool {
+    SOURCE.contains(&path) || path.starts_with("attributes.")
+}
+
 /// True if the value of a setting may be told.
 pub(crate) fn is_open_setting(path: &str) -> bool {
     SETTINGS.contains(&path)

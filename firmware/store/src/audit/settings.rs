@@ -1,20 +1,21 @@
-//! What of the settings a change changed, key by key.
+//! What of the settings, or of another record, a change changed, key by key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
 use serde_json::Value;
 
-use super::{AuditEvent, SECRET, note, secrets, shown};
+use super::{AuditChange, AuditEvent, SECRET, note, secrets, shown};
 use crate::writer::Tx;
 use crate::{Settings, StoreError, TlsIdentity};
 
 /// What the wizard remembers for a browser is nobody's act.
 const NO_ACT: &str = "wizard";
 
-/// Each leaf of the settings by its path.
-fn leaves(settings: &Settings) -> BTreeMap<String, Vec<String>> {
+/// Each leaf of a record by its path.
+fn leaves(record: &impl Serialize) -> BTreeMap<String, Vec<String>> {
     let mut found = BTreeMap::new();
-    if let Ok(Value::Object(all)) = serde_json::to_value(settings) {
+    if let Ok(Value::Object(all)) = serde_json::to_value(record) {
         for (name, value) in all {
             collect(name, value, &mut found);
         }
@@ -43,35 +44,41 @@ fn collect(path: String, value: Value, found: &mut BTreeMap<String, Vec<String>>
 }
 
 /// What is secret is shown as being there.
-fn told(path: &str, values: Option<&Vec<String>>) -> Vec<String> {
+fn told(path: &str, values: Option<&Vec<String>>, is_open: &dyn Fn(&str) -> bool) -> Vec<String> {
     match values {
-        Some(values) if secrets::is_open_setting(path) => values.clone(),
+        Some(values) if is_open(path) => values.clone(),
         Some(_) => vec![SECRET.to_owned()],
         None => Vec::new(),
     }
 }
 
-/// Writes the row of a change, if it changed anything.
+/// What differs between two records, with the values that `is_open` lets be told.
+pub(crate) fn differences<R: Serialize>(
+    before: Option<&R>,
+    after: Option<&R>,
+    is_open: &dyn Fn(&str) -> bool,
+) -> Vec<AuditChange> {
+    let (old, new) = (before.map(leaves), after.map(leaves));
+    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+    let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let differ = paths.into_iter().filter(|path| old.get(*path) != new.get(*path));
+    let change = |path: &String| AuditChange {
+        name: path.clone(),
+        before: told(path, old.get(path), is_open),
+        after: told(path, new.get(path), is_open),
+    };
+    differ.map(change).collect()
+}
+
+/// Writes the row of a change of the settings, if it changed anything.
 pub(crate) fn note_change(
     tx: &mut Tx<'_, '_>,
     before: &Settings,
     after: &Settings,
 ) -> Result<(), StoreError> {
-    if before == after {
-        return Ok(());
-    }
-    let (old, new) = (leaves(before), leaves(after));
     let mut event = AuditEvent::new("settings.change", "");
-    let paths: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    for path in paths {
-        if path.as_str() != NO_ACT && old.get(path) != new.get(path) {
-            event.changes.push(super::AuditChange {
-                name: path.clone(),
-                before: told(path, old.get(path)),
-                after: told(path, new.get(path)),
-            });
-        }
-    }
+    event.changes = differences(Some(before), Some(after), &secrets::is_open_setting);
+    event.changes.retain(|change| change.name != NO_ACT);
     if event.changes.is_empty() { Ok(()) } else { note(tx, event) }
 }
 

@@ -163,6 +163,7 @@ pub(crate) fn delete(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), Sto
         writing::remove_as(tx, &stored, why)?;
     }
     crate::store_source::forget(tx, domain)?;
+    crate::store_tokens::forget_domain(tx, domain)?;
     forget_managers(tx, domain)
 }
 

@@ -86,7 +86,8 @@ impl Store {
     ///
     /// # Errors
     /// `LimitReached` for too many; an operating error, after which nothing was done (`Closed`: the outcome
-    /// is unknown). What is wrong with a record is its outcome.
+    /// is unknown); `Vetoed`, where one of the records is refused from outside. What is wrong with a record is
+    /// its outcome.
     pub async fn import(
         &self,
         records: Arc<Vec<ImportRecord>>,
@@ -95,6 +96,12 @@ impl Store {
     ) -> Result<ImportDone, StoreError> {
         if records.len() > RECORDS_MAX {
             return Err(StoreError::LimitReached("records of an import"));
+        }
+        if let Some(gate) =
+            self.inner.gate.get().filter(|gate| gate.is_asked() && !options.is_trial)
+        {
+            let (records, by) = (Arc::clone(&records), by.clone());
+            self.ask(&**gate, move |tx| run(tx, &records, options, &by).map(drop)).await?;
         }
         let told = Arc::new(Mutex::new(None));
         let tell = Arc::clone(&told);

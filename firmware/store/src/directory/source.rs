@@ -7,6 +7,7 @@ use directory::{Code, Dn, Refusal};
 
 use super::tree::{self, Stored};
 use super::{account, dn, entry, indexed, operational, writing};
+use crate::audit::entries::Why;
 use crate::index::{T, View};
 use crate::writer::Tx;
 use crate::{AccountSource, Entry, FromSource, SourceEntry, SourceKind, SourceOutcome, StoreError};
@@ -178,5 +179,5 @@ pub(crate) fn cache_password(
         account::set_password(&mut entry, record);
     }
     entry.set(entry::SOURCE_CHECKED, [operational::time(tx.now)]);
-    writing::put(tx, Some(&before), entry).map(drop)
+    writing::put_as(tx, Some(&before), entry, Why::Silent).map(drop)
 }

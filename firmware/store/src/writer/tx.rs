@@ -19,8 +19,8 @@ pub(crate) struct Tx<'t, 'w> {
     pub(crate) now: Timestamp,
     /// In whose name the act that runs is done; `None`: the box's own.
     pub(crate) origin: Option<Arc<Origin>>,
-    /// What the act that runs has done, as the audit log tells it.
-    pub(crate) noted: Vec<AuditEvent>,
+    /// What the act that runs has done, as the audit log tells it; only where somebody wants to know.
+    pub(crate) noted: Option<Vec<AuditEvent>>,
 }
 
 /// What becomes visible outside the index after the commit.
@@ -53,6 +53,14 @@ impl Effects {
             directory_changed: false,
             settings,
         }
+    }
+}
+
+impl Tx<'_, '_> {
+    /// An act begins.
+    pub(crate) fn begin(&mut self, origin: &Option<Arc<Origin>>) {
+        self.origin.clone_from(origin);
+        self.noted = None;
     }
 }
 

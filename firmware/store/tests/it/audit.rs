@@ -1,12 +1,15 @@
 //! The audit log: each act of somebody leaves its row, in words, without secrets, and nothing takes it away.
 
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 
 use base::DomainName;
 use directory::{Attributes, Dn, Modification, Rdn};
 use store::{
-    AccountChange, AccountState, Alias, AuditEvent, AuditFilter, AuditRow, Group, Origin, Store,
-    Via,
+    AccountChange, AccountState, Alias, AuditEvent, AuditFilter, AuditRow, Gate, Group, Origin,
+    Store, StoreError, Via,
 };
 
 use crate::fixture::{Fixture, address, new_account};
@@ -231,5 +234,76 @@ async fn pages_and_filters_find_rows() {
         seqs(&filter(&|f| (f.since, f.until) = (Some(since), Some(until))), 50),
         wanted(&|row| (101..=200).contains(&row.seq))
     );
+    office.finish().await;
+}
+
+/// Refuses whom it is asked about where the name of somebody has "Mallory" in it.
+#[derive(Debug, Default)]
+struct Porter(Mutex<Vec<String>>);
+
+impl Gate for Porter {
+    fn is_asked(&self) -> bool {
+        true
+    }
+    fn wants(&self, event: &AuditEvent) -> bool {
+        event.is_of("account") || event.is_of("group.change")
+    }
+    fn ask<'a>(
+        &'a self,
+        event: &'a AuditEvent,
+        origin: &'a Origin,
+    ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
+        Box::pin(async move {
+            let line = format!("{} {} by {}", event.action, event.target, origin.who);
+            self.0.lock().unwrap().push(line);
+            let text = format!("{:?}", event.changes);
+            if text.contains("Mallory") { Err("no Mallory here".to_owned()) } else { Ok(()) }
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_gate_is_asked_before_an_act_and_can_refuse_it() {
+    let (office, anna) = Fixture::office().await;
+    let porter = Arc::new(Porter::default());
+    office.store.set_gate(porter.clone());
+    let store = admin(&office.store);
+    let asked = || std::mem::take(&mut *porter.0.lock().unwrap());
+    let named = |name: &str| AccountChange { name: Some(name.to_owned()), ..Default::default() };
+    store.update_account(anna, named("Anna Kern")).await.unwrap();
+    assert_eq!(asked(), ["account.change anna@office.test by admin"]);
+    let start = last(&store);
+    let refused = store.update_account(anna, named("Anna Mallory")).await;
+    assert!(matches!(&refused, Err(StoreError::Vetoed(text)) if text == "no Mallory here"));
+    assert_eq!(asked().len(), 1);
+    assert_eq!(store.account(anna).unwrap().unwrap().name, "Anna Kern");
+    let refusal = "webhook.refused anna@office.test action:+account.change reason:+no Mallory here";
+    assert_eq!(told(&store, start), [refusal]);
+    // What the store itself refuses nobody is asked about; nor what nobody wants to hear of.
+    assert!(store.create_account(new_account("anna@office.test")).await.is_err());
+    let alias = Alias { address: address("info@office.test"), targets: vec![address("a@x.test")] };
+    store.create_alias(alias).await.unwrap();
+    assert_eq!(asked(), [""; 0]);
+    // By LDAP too, and what follows from an act is no question of its own.
+    let base = "ou=people,dc=office,dc=test";
+    let change =
+        Modification::Replace { name: "displayName".to_owned(), values: vec![b"Mallory".to_vec()] };
+    let by = String::new();
+    let refused = store.modify_entry(dn(&format!("uid=anna,{base}")), vec![change], None, by).await;
+    assert!(matches!(refused, Err(StoreError::Vetoed(_))), "{refused:?}");
+    assert_eq!(asked(), ["account.change anna@office.test by admin"]);
+    let domain = DomainName::parse("office.test").unwrap();
+    let group = Group { name: "all".to_owned(), domain, members: vec![anna] };
+    store.put_group(group).await.unwrap();
+    store.delete_account(anna).await.unwrap();
+    assert_eq!(asked(), ["account.delete anna@office.test by admin"]);
+    // Two at once, of which each changes what the other was asked about: both are done, one after the other.
+    store.restore_account(anna).await.unwrap();
+    asked();
+    let (one, two) = (named("One"), named("Two"));
+    let both = tokio::join!(store.update_account(anna, one), store.update_account(anna, two));
+    assert!(both.0.is_ok() && both.1.is_ok());
+    assert_eq!(asked().len(), 3, "the second is asked about again, for it does something else now");
+    drop(store);
     office.finish().await;
 }

@@ -42,6 +42,8 @@ fn acts() -> Vec<(&'static str, &'static str, Value)> {
         ),
         ("POST /admin/reboot", "/admin/reboot", json!(null)),
         ("POST /admin/poweroff", "/admin/poweroff", json!(null)),
+        ("POST /admin/tokens", "/admin/tokens", json!({ "name": "t", "role": "admin" })),
+        ("DELETE /admin/tokens/{id}", "/admin/tokens/1", json!(null)),
         ("POST /admin/domains", "/admin/domains", json!({ "name": "b.test" })),
         ("DELETE /admin/domains/{name}", "/admin/domains/b.test", json!(null)),
         ("POST /admin/accounts", "/admin/accounts", carl),

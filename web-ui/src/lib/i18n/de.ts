@@ -314,7 +314,7 @@ export const de: Catalogue = {
   'accounts.password.done': 'Das neue Passwort ist gesetzt.',
   'accounts.aliases': 'Weitere Adressen',
   'accounts.aliases.hint': 'Eine je Zeile. Mail an sie landet in diesem Postfach.',
-  'accounts.quota': 'Größe höchstens (MB)',
+  'accounts.quota': 'Größe des Postfachs',
   'accounts.quota.bad': 'Bitte geben Sie eine ganze Zahl ein, oder lassen Sie das Feld leer.',
   'accounts.is-admin': 'Darf diesen Server verwalten',
   'accounts.disabled.text': 'Dieses Postfach ist gesperrt: Es empfängt weiter Mail, aber niemand kann sich anmelden.',

@@ -316,7 +316,7 @@ export const en = {
   'accounts.password.done': 'The new password is set.',
   'accounts.aliases': 'Further addresses',
   'accounts.aliases.hint': 'One on each line. Mail to them lands in this mailbox.',
-  'accounts.quota': 'Largest size in MB',
+  'accounts.quota': 'Size of the mailbox',
   'accounts.quota.bad': 'Please type a whole number, or leave the field empty.',
   'accounts.is-admin': 'May manage this server',
   'accounts.disabled.text': 'This mailbox is locked: it still receives mail, but nobody can sign in.',

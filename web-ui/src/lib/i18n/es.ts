@@ -314,7 +314,7 @@ export const es: Catalogue = {
   'accounts.password.done': 'La contraseña nueva está puesta.',
   'accounts.aliases': 'Otras direcciones',
   'accounts.aliases.hint': 'Una por línea. Su correo llega a este buzón.',
-  'accounts.quota': 'Tamaño máximo en MB',
+  'accounts.quota': 'Tamaño del buzón',
   'accounts.quota.bad': 'Escriba un número entero o deje el campo vacío.',
   'accounts.is-admin': 'Puede administrar este servidor',
   'accounts.disabled.text': 'Este buzón está bloqueado: sigue recibiendo correo, pero nadie puede entrar.',

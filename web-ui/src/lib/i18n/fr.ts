@@ -314,7 +314,7 @@ export const fr: Catalogue = {
   'accounts.password.done': 'Le nouveau mot de passe est défini.',
   'accounts.aliases': 'Autres adresses',
   'accounts.aliases.hint': 'Une par ligne. Leur courrier arrive dans cette boîte.',
-  'accounts.quota': 'Taille maximale en Mo',
+  'accounts.quota': 'Taille de la boîte',
   'accounts.quota.bad': 'Saisissez un nombre entier, ou laissez le champ vide.',
   'accounts.is-admin': 'Peut gérer ce serveur',
   'accounts.disabled.text': 'Cette boîte est verrouillée : elle reçoit toujours du courrier, mais personne ne peut se connecter.',

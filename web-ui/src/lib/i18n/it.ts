@@ -314,7 +314,7 @@ export const it: Catalogue = {
   'accounts.password.done': 'La nuova password è impostata.',
   'accounts.aliases': 'Altri indirizzi',
   'accounts.aliases.hint': 'Uno per riga. La loro posta arriva in questa casella.',
-  'accounts.quota': 'Dimensione massima in MB',
+  'accounts.quota': 'Dimensione della casella',
   'accounts.quota.bad': 'Inserisca un numero intero, o lasci vuoto il campo.',
   'accounts.is-admin': 'Può gestire questo server',
   'accounts.disabled.text': 'Questa casella è bloccata: riceve ancora posta, ma nessuno può accedere.',

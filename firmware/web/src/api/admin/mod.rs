@@ -12,6 +12,7 @@ mod mail_rules;
 mod queue;
 mod status;
 mod storage;
+mod tokens;
 
 use axum::http::Method;
 use session::rules::Area;
@@ -44,6 +45,9 @@ fn machine(table: Table) -> Table {
         .on(to(Area::Machine), Method::PUT, "/admin/storage", storage::set)
         .on(to(Area::Machine), Method::GET, "/admin/network", host::network)
         .on(to(Area::Machine), Method::PUT, "/admin/network", host::set_network)
+        .on(to(Area::Tokens), Method::GET, "/admin/tokens", tokens::list)
+        .on(to(Area::Tokens), Method::POST, "/admin/tokens", tokens::add)
+        .on(to(Area::Tokens), Method::DELETE, "/admin/tokens/{id}", tokens::remove)
         .on(to(Area::Machine), Method::POST, "/admin/reboot", host::reboot)
         .on(to(Area::Machine), Method::POST, "/admin/poweroff", host::power_off)
 }

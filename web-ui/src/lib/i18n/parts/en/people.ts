@@ -4,7 +4,7 @@ export const people = {
   'accounts.state.suspended': 'Suspended',
   'accounts.state.active.text': 'May sign in, and mail arrives.',
   'accounts.state.disabled.text': 'Nobody can sign in, but mail still arrives and waits. For somebody who is away for long.',
-  'accounts.state.suspended.text': 'Nobody can sign in, and new mail is sent back for now; other servers try again for some days.',
+  'accounts.state.suspended.text': 'Nobody can sign in, and new mail is refused for now; other servers try again for some days.',
   'accounts.suspended.text': 'This mailbox is suspended: nobody can sign in, and new mail is refused for now.',
   'accounts.full': 'full',
   'accounts.domain-admin': 'Manages domains',
