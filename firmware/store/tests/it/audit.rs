@@ -293,7 +293,15 @@ async fn the_gate_is_asked_before_an_act_and_can_refuse_it() {
     assert!(matches!(refused, Err(StoreError::Vetoed(_))), "{refused:?}");
     assert_eq!(asked(), ["account.change anna@office.test by admin"]);
     let domain = DomainName::parse("office.test").unwrap();
-    let group = Group { name: "all".to_owned(), domain, members: vec![anna] };
+    let group = Group {
+        name: "all".to_owned(),
+        domain,
+        members: vec![anna],
+        address: None,
+        groups: Vec::new(),
+        outside: Vec::new(),
+        description: String::new(),
+    };
     store.put_group(group).await.unwrap();
     store.delete_account(anna).await.unwrap();
     assert_eq!(asked(), ["account.delete anna@office.test by admin"]);
