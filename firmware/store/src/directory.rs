@@ -74,6 +74,8 @@ pub struct Domain {
     pub catch_all: Option<Address>,
     /// Further names: every address of one is the same address of the domain.
     pub further: Vec<DomainName>,
+    /// Primary addresses of the accounts that administer it.
+    pub admins: Vec<Address>,
     /// Quota of its accounts that have none of their own, bytes; `None` takes the default of the box, 0 is
     /// without limit.
     pub quota_bytes: Option<u64>,
@@ -350,6 +352,47 @@ pub struct Group {
     pub outside: Vec<Address>,
     /// `description`, the first.
     pub description: String,
+}
+
+/// A group without its members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSummary {
+    /// `cn`.
+    pub name: String,
+    /// Where its entry stands.
+    pub domain: DomainName,
+    /// Where mail for all its members comes in.
+    pub address: Option<Address>,
+    /// How many members it has, people elsewhere included.
+    pub members: usize,
+    /// `description`, the first.
+    pub description: String,
+}
+
+/// Members of a group, by kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// Accounts.
+    pub accounts: Vec<AccountId>,
+    /// Groups: `name@domain` in lower case.
+    pub groups: Vec<String>,
+    /// People elsewhere.
+    pub outside: Vec<Address>,
+}
+
+/// A change of a group; `None` leaves a thing as it is.
+#[derive(Clone, Debug, Default)]
+pub struct GroupChange {
+    /// Its address; inner `None` takes it away.
+    pub address: Option<Option<Address>>,
+    /// All members.
+    pub members: Option<Members>,
+    /// Members that come to it.
+    pub add: Members,
+    /// Members that go; who is none is none afterwards too.
+    pub remove: Members,
+    /// Description.
+    pub description: Option<String>,
 }
 
 /// Where mail to an address goes.

@@ -90,7 +90,8 @@ pub use directory::importing::{
 };
 pub use directory::{
     Account, AccountChange, AccountPage, AccountQuery, AccountSort, AccountSource, AccountState,
-    Alias, Domain, DomainChange, Entry, EntryId, Group, NewAccount, Quota, Resolution, SendAs,
+    Alias, Domain, DomainChange, Entry, EntryId, Group, GroupChange, GroupSummary, Members,
+    NewAccount, Quota, Resolution, SendAs,
 };
 pub use directory_view::{
     DirectoryFound, DirectorySearch, DirectoryView, Scope, SearchEnd, SortKey, SortedEntries,

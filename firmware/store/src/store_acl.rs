@@ -12,8 +12,8 @@ use crate::directory::group;
 use crate::mailbox::copying::{self, Source};
 use crate::mailbox::row;
 use crate::{
-    Access, AclOp, AnnotationChange, AnnotationScope, Copied, Found, Group, Mailbox, NewPlace,
-    Rights, SpecialUse, Store, StoreError,
+    Access, AclOp, AnnotationChange, AnnotationScope, Copied, Found, Group, GroupChange,
+    GroupSummary, Mailbox, NewPlace, Rights, SpecialUse, Store, StoreError,
 };
 
 /// # Errors
@@ -113,9 +113,29 @@ impl Store {
         self.act_asked(move |tx| group::put(tx, &group)).await
     }
 
+    /// Makes a group. `Exists`, and as [`Store::put_group`].
+    pub async fn create_group(&self, group: Group) -> Result<(), StoreError> {
+        self.act(move |tx| group::create(tx, &group)).await
+    }
+
+    /// Changes a group; returns it. As [`Store::put_group`].
+    pub async fn update_group(
+        &self,
+        name: String,
+        domain: DomainName,
+        change: GroupChange,
+    ) -> Result<Group, StoreError> {
+        self.act(move |tx| group::update(tx, &name, &domain, &change)).await
+    }
+
     /// `NoSuchGroup`.
     pub async fn delete_group(&self, name: String, domain: DomainName) -> Result<(), StoreError> {
         self.act_asked(move |tx| group::delete(tx, &name, &domain)).await
+    }
+
+    /// All groups without their members, by name.
+    pub fn group_summaries(&self) -> Result<Vec<GroupSummary>, StoreError> {
+        group::summaries(&self.snapshot()?)
     }
 
     /// The group of a name in a domain, without regard to case.

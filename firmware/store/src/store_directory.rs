@@ -5,7 +5,9 @@ use std::sync::Arc;
 use base::{AccountId, Address, DomainName};
 use tokio::sync::watch;
 
-use crate::directory::{account, alias, domain, listing, resolve, sending, tree};
+use crate::directory::{
+    account, address_index, alias, domain, domain_alias, listing, resolve, sending, tree,
+};
 use crate::{
     Account, AccountChange, AccountPage, AccountQuery, Alias, Domain, DomainChange, Entry,
     NewAccount, Resolution, Settings, Store, StoreError, TlsIdentity, audit, settings,
@@ -32,6 +34,11 @@ impl Store {
     /// `InUse` while accounts or aliases are in it; `NoSuchDomain`.
     pub async fn delete_domain(&self, domain: DomainName) -> Result<(), StoreError> {
         self.act(move |tx| domain::delete(tx, &domain)).await
+    }
+
+    /// A domain by its name; its further names are not its name.
+    pub fn domain(&self, name: &DomainName) -> Result<Option<Domain>, StoreError> {
+        domain::find(&self.snapshot()?, name)
     }
 
     /// All domains, by name.
@@ -141,6 +148,13 @@ impl Store {
     /// than 10,000 recipients.
     pub fn resolve(&self, address: &Address) -> Result<Resolution, StoreError> {
         resolve::resolve(&self.snapshot()?, address)
+    }
+
+    /// True if the address is somebody's: an account's, an alias, a group.
+    pub fn is_taken(&self, address: &Address) -> Result<bool, StoreError> {
+        let view = self.snapshot()?;
+        let address = domain_alias::canonical(&view, address)?;
+        Ok(address_index::find(&view, &address)?.is_some())
     }
 
     /// True if the account may send with the address: its own and its aliases, by every name of their domain

@@ -131,6 +131,7 @@ impl From<StoreError> for ApiError {
             StoreError::NoSuchDomain => Self::invalid("domain-unknown"),
             StoreError::AddressTaken(address) => Self::conflict("address-taken").detail(address),
             StoreError::DomainTaken(name) => Self::conflict("domain-taken").detail(name),
+            StoreError::Refused(refusal) => Self::invalid("refused").detail(refusal.text),
             StoreError::LimitReached(what) => Self::conflict("limit-reached").detail(what),
             StoreError::Exists => Self::conflict("exists"),
             StoreError::InUse => Self::conflict("in-use"),

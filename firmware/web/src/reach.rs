@@ -95,6 +95,13 @@ impl Identity {
                 return Err(forbidden().field(field));
             }
         }
+        let realm = Realm { manages: self.manages.clone(), ..Realm::default() };
+        let senders = change.send_as.iter().flatten().filter(|s| !account.send_as.contains(s));
+        for sender in senders.map(ToString::to_string) {
+            if !realm.may_hold(role, "postroomSendAs", sender.as_bytes()) {
+                return Err(forbidden().field("send_as"));
+            }
+        }
         let aliases = change.aliases.iter().flatten();
         self.must_manage_all("aliases", aliases.filter(|alias| !account.aliases.contains(alias)))
     }

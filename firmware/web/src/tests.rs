@@ -6,6 +6,7 @@ mod contract;
 mod deleted;
 mod domain_admin;
 mod exchange;
+mod mail_routing;
 mod office;
 mod provision;
 mod server;

@@ -7,6 +7,7 @@ use base::{Address, DomainName, Timestamp};
 use super::address_index::{self, Owner};
 use super::place::{self, CONTAINERS};
 use super::tree::{self, Stored};
+use super::views::Meaning;
 use super::{dn, domain_alias, entry, indexed, writing};
 use crate::audit::entries::Why;
 use crate::codec::In;
@@ -191,6 +192,18 @@ pub(crate) fn names(view: &impl View, max: usize) -> Result<Vec<DomainName>, Sto
     Ok(names)
 }
 
+/// A domain by its name.
+pub(crate) fn find(view: &impl View, name: &DomainName) -> Result<Option<Domain>, StoreError> {
+    let Some(stored) = stored(view, name)? else { return Ok(None) };
+    let mut groups = 0;
+    view.scan(T::Group, &[], &[], &mut |key, _| {
+        groups +=
+            u32::from(key.rsplit(|byte| *byte == b'@').next() == Some(name.as_str().as_bytes()));
+        Ok(true)
+    })?;
+    view_of(view, name.clone(), &stored.entry, groups).map(Some)
+}
+
 /// All domains, by name.
 pub(crate) fn list(view: &impl View) -> Result<Vec<Domain>, StoreError> {
     let mut rows = Vec::new();
@@ -233,6 +246,13 @@ fn view_of(
     })?;
     let catch_all = entry.addresses(entry::CATCH_ALL).into_iter().next();
     let further = domain_alias::of_entry(entry);
+    let mut admins = Vec::new();
+    if let Some(value) = indexed::normal(entry::MANAGES, name.as_str().as_bytes()) {
+        for id in indexed::equal(view, entry::MANAGES, &value)? {
+            let admin = tree::existing(view, id)?.entry;
+            admins.extend(Meaning::of(view, &admin)?.account.map(|claims| claims.primary));
+        }
+    }
     let quota_bytes = entry.first(entry::QUOTA).and_then(|text| text.parse().ok());
-    Ok(Domain { name, accounts, aliases, groups, catch_all, further, quota_bytes })
+    Ok(Domain { name, accounts, aliases, groups, catch_all, further, admins, quota_bytes })
 }

@@ -5,6 +5,8 @@
 //!
 //! Limits: 10,000 groups, 10,000 members of one.
 
+use std::collections::BTreeSet;
+
 use base::{AccountId, Address, DomainName};
 
 use super::tree::{self, Stored};
@@ -13,7 +15,7 @@ use super::{account, dn, domain, entry, writing};
 use crate::codec::{In, Out, account_key};
 use crate::index::{T, View};
 use crate::writer::Tx;
-use crate::{Entry, Group, StoreError};
+use crate::{Entry, Group, GroupChange, GroupSummary, Members, StoreError};
 
 pub(crate) const GROUPS_MAX: u64 = 10_000;
 const MEMBERS_MAX: usize = 10_000;
@@ -35,6 +37,11 @@ impl GroupKey {
     /// The key of a name that can be a group's.
     pub(crate) fn of(name: &str, domain: &DomainName) -> Option<Self> {
         is_name(name).then(|| Self::new(name, domain))
+    }
+
+    fn domain(&self) -> Result<DomainName, StoreError> {
+        let domain = self.0.rsplit_once('@').and_then(|(_, domain)| DomainName::parse(domain).ok());
+        domain.ok_or_else(|| StoreError::Damaged(format!("group {:?}", self.0)))
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -219,6 +226,48 @@ pub(crate) fn put(tx: &mut Tx<'_, '_>, group: &Group) -> Result<(), StoreError> 
     writing::put(tx, before.as_ref(), entry).map(drop)
 }
 
+/// Makes a group that is not there yet.
+pub(crate) fn create(tx: &mut Tx<'_, '_>, group: &Group) -> Result<(), StoreError> {
+    if tx.has(T::Group, GroupKey::new(&group.name, &group.domain).bytes())? {
+        return Err(StoreError::Exists);
+    }
+    put(tx, group)
+}
+
+/// Changes a group; returns it.
+pub(crate) fn update(
+    tx: &mut Tx<'_, '_>,
+    name: &str,
+    domain: &DomainName,
+    change: &GroupChange,
+) -> Result<Group, StoreError> {
+    let mut group = find(&tx.tables, name, domain)?.ok_or(StoreError::NoSuchGroup)?;
+    if let Some(address) = &change.address {
+        group.address.clone_from(address);
+    }
+    if let Some(description) = &change.description {
+        group.description.clone_from(description);
+    }
+    if let Some(Members { accounts, groups, outside }) = change.members.clone() {
+        (group.members, group.groups, group.outside) = (accounts, groups, outside);
+    }
+    let Members { accounts, groups, outside } = &change.remove;
+    let gone: BTreeSet<AccountId> = accounts.iter().copied().collect();
+    group.members.retain(|id| !gone.contains(id));
+    group.groups.retain(|name| !groups.contains(name));
+    let gone: BTreeSet<String> = outside.iter().map(Address::key).collect();
+    group.outside.retain(|one| !gone.contains(&one.key()));
+    let Members { accounts, groups, outside } = &change.add;
+    let known: BTreeSet<AccountId> = group.members.iter().copied().collect();
+    group.members.extend(accounts.iter().filter(|id| !known.contains(id)));
+    let known = group.groups.clone();
+    group.groups.extend(groups.iter().filter(|name| !known.contains(name)).cloned());
+    let known: BTreeSet<String> = group.outside.iter().map(Address::key).collect();
+    group.outside.extend(outside.iter().filter(|one| !known.contains(&one.key())).cloned());
+    put(tx, &group)?;
+    Ok(group)
+}
+
 /// The accounts that an entry's `member` values name.
 pub(crate) fn members_of(view: &impl View, entry: &Entry) -> Result<Vec<AccountId>, StoreError> {
     let mut ids = Vec::new();
@@ -250,6 +299,27 @@ pub(crate) fn list(view: &impl View) -> Result<Vec<Group>, StoreError> {
     rows.iter().map(|(key, id)| view_of(view, key, &tree::existing(view, *id)?.entry)).collect()
 }
 
+/// All groups without their members, by name.
+pub(crate) fn summaries(view: &impl View) -> Result<Vec<GroupSummary>, StoreError> {
+    let mut rows = Vec::new();
+    view.scan(T::Group, &[], &[], &mut |key, row| {
+        let key = GroupKey(In::plain(key, "group").text()?);
+        rows.push((key.domain()?, tree::decode_link(row, "group row")?));
+        Ok(true)
+    })?;
+    let summary = |(domain, id)| {
+        let entry = tree::existing(view, id)?.entry;
+        Ok(GroupSummary {
+            name: entry.first(entry::NAME).unwrap_or_default().to_owned(),
+            domain,
+            address: Meaning::of(view, &entry)?.list.into_iter().next(),
+            members: entry.values(entry::MEMBER).len() + entry.values(entry::TARGET).len(),
+            description: entry.first(entry::DESCRIPTION).unwrap_or_default().to_owned(),
+        })
+    };
+    rows.into_iter().map(summary).collect()
+}
+
 /// The group of a name in a domain.
 pub(crate) fn find(
     view: &impl View,
@@ -262,8 +332,7 @@ pub(crate) fn find(
 
 /// The typed view of the entry of a group.
 fn view_of(view: &impl View, key: &GroupKey, entry: &Entry) -> Result<Group, StoreError> {
-    let domain = key.0.rsplit_once('@').and_then(|(_, domain)| DomainName::parse(domain).ok());
-    let domain = domain.ok_or_else(|| StoreError::Damaged(format!("group {:?}", key.0)))?;
+    let domain = key.domain()?;
     let (mut members, mut groups) = (Vec::new(), Vec::new());
     for dn in entry.texts(entry::MEMBER) {
         let Some(member) = tree::find(view, dn)? else { continue };

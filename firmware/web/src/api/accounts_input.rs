@@ -28,7 +28,6 @@ pub(crate) struct AccountInput {
 /// The addresses and domains there are, read once for a list of accounts.
 pub(crate) struct Taken {
     domains: BTreeSet<DomainName>,
-    aliases: BTreeSet<String>,
     /// Addresses of the lines before.
     seen: BTreeSet<String>,
 }
@@ -37,7 +36,6 @@ impl Taken {
     pub(crate) fn read(store: &Store) -> Result<Self, ApiError> {
         Ok(Self {
             domains: store.domains()?.into_iter().map(|domain| domain.name).collect(),
-            aliases: store.aliases()?.iter().map(|alias| alias.address.key()).collect(),
             seen: BTreeSet::new(),
         })
     }
@@ -58,7 +56,7 @@ impl Taken {
             let detail = format!("{address} stands here twice");
             return Err(ApiError::invalid("duplicate").field(field).detail(detail));
         }
-        if self.aliases.contains(&address.key()) || store.account_by_address(&address)?.is_some() {
+        if store.is_taken(&address)? {
             let detail = format!("{address} is taken");
             return Err(ApiError::conflict("address-taken").field(field).detail(detail));
         }

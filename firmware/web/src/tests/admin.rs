@@ -9,7 +9,9 @@ async fn domains_come_and_go() {
     let office = Office::ready().await;
     let mut admin = office.signed_in("admin", "correct horse").await;
     let list = admin.get("/api/admin/domains").await.json;
-    assert_eq!(list, json!({ "items": [{ "name": "office.test", "accounts": 2 }] }));
+    let items = list["items"].as_array().unwrap();
+    assert_eq!((items.len(), &items[0]["name"]), (1, &json!("office.test")));
+    assert_eq!(items[0]["accounts"], 2);
     let made = admin.post("/api/admin/domains", json!({ "name": "Müller.test" })).await;
     assert_eq!((made.status.as_u16(), &made.json["name"]), (201, &json!("xn--mller-kva.test")));
     let again = admin.post("/api/admin/domains", json!({ "name": "müller.test" })).await;

@@ -83,6 +83,28 @@ fn acts() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
+/// The same of domains and groups.
+fn mail_acts() -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        (
+            "PATCH /admin/domains/{name}",
+            "/admin/domains/office.test",
+            json!({ "catch_all": "x@elsewhere.test", "domain_aliases": ["c.test"] }),
+        ),
+        (
+            "POST /admin/groups",
+            "/admin/groups",
+            json!({ "name": "Team", "domain": "office.test", "members": ["bert@office.test"] }),
+        ),
+        (
+            "PATCH /admin/groups/{group}",
+            "/admin/groups/team@office.test",
+            json!({ "address": "team@office.test" }),
+        ),
+        ("DELETE /admin/groups/{group}", "/admin/groups/team@office.test", json!(null)),
+    ]
+}
+
 /// A message of bert's that was expunged, and one in the queue.
 async fn fill(store: &Store) {
     let stage = || {
@@ -127,7 +149,7 @@ async fn each_route_of_the_admin_that_changes_something_leaves_a_row() {
     fill(store).await;
     let mut admin = office.signed_in("admin", "correct horse").await;
     let mut asked: Vec<&str> = CHANGE_NOTHING.to_vec();
-    for (route, path, body) in acts() {
+    for (route, path, body) in acts().into_iter().chain(mail_acts()) {
         asked.push(route);
         let before = rows(store).last().map_or(0, |row| row.seq);
         let answer = ask(&mut admin, route, path, body).await;

@@ -5,6 +5,7 @@ mod aliases;
 mod audit;
 mod domains;
 mod export;
+mod groups;
 mod host;
 mod import;
 mod log;
@@ -57,6 +58,12 @@ fn directory(table: Table) -> Table {
         .on(to(Area::Domains), Method::GET, "/admin/domains", domains::list)
         .on(to(Area::DomainSet), Method::POST, "/admin/domains", domains::add)
         .on(to(Area::DomainSet), Method::DELETE, "/admin/domains/{name}", domains::remove)
+        .on(to(Area::Domains), Method::PATCH, "/admin/domains/{name}", domains::change)
+        .on(to(Area::Groups), Method::GET, "/admin/groups", groups::list)
+        .on(to(Area::Groups), Method::POST, "/admin/groups", groups::add)
+        .on(to(Area::Groups), Method::GET, "/admin/groups/{group}", groups::show)
+        .on(to(Area::Groups), Method::PATCH, "/admin/groups/{group}", groups::change)
+        .on(to(Area::Groups), Method::DELETE, "/admin/groups/{group}", groups::remove)
         .on(to(Area::Accounts), Method::GET, "/admin/accounts", accounts::list)
         .on(to(Area::Accounts), Method::POST, "/admin/accounts", accounts::add)
         .on(to(Area::Accounts), Method::GET, "/admin/accounts/{id}", accounts::show)
