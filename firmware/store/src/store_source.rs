@@ -128,6 +128,13 @@ impl SourceEntry {
         operational::read_time(since).map(|since| since.max(self.entry.modified_at))
     }
 
+    /// What it is here.
+    #[must_use]
+    pub fn kind(&self) -> SourceKind {
+        let is_group = self.entry.has_class(crate::directory::group::CLASS);
+        if is_group { SourceKind::Group } else { SourceKind::Person }
+    }
+
     /// True if the person may not log in, by the source's word.
     #[must_use]
     pub fn is_locked_out(&self) -> bool {
