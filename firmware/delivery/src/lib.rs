@@ -81,6 +81,18 @@ impl Delivery {
         *self.inner.network_dns.lock().unwrap_or_else(PoisonError::into_inner) = servers;
     }
 
+    /// The addresses of a host by the name servers that mail is sent with.
+    ///
+    /// # Errors
+    /// `None`: there is no such name. Otherwise why nobody could be asked.
+    pub async fn addresses(&self, host: &str) -> Result<Vec<std::net::IpAddr>, Option<String>> {
+        let found = self.inner.dns.addresses(&self.dns_servers(), host).await;
+        found.map_err(|failure| match failure {
+            dns::DnsFailure::NoSuchName | dns::DnsFailure::NoRecord => None,
+            dns::DnsFailure::Failed(why) => Some(why),
+        })
+    }
+
     /// Somebody wants mail tried now: destinations that did not answer a moment ago no longer rest.
     pub fn try_all_destinations(&self) {
         self.inner.resting.clear();

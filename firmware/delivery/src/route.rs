@@ -64,7 +64,7 @@ impl NoRoute {
 
 impl Delivery {
     /// The name servers to ask.
-    fn dns_servers(&self) -> Vec<String> {
+    pub(crate) fn dns_servers(&self) -> Vec<String> {
         let servers = self.store().settings().dns_servers.clone();
         if servers.is_empty() { self.network_dns() } else { servers }
     }

@@ -7,6 +7,7 @@
 mod allocator;
 mod budget;
 mod housekeeping;
+mod keeper;
 mod listen;
 mod log;
 mod serve;

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use web::{BoxLink, LogRing, Web};
 
 use crate::listen::{self, Sockets};
-use crate::{ServeArgs, allocator, budget, housekeeping, log, say, sockets};
+use crate::{ServeArgs, allocator, budget, housekeeping, keeper, log, say, sockets};
 
 /// How long sessions may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(8);
@@ -209,6 +209,8 @@ fn start(
         tasks.spawn(web.clone().serve_socket(listener, own));
     }
     tasks.spawn(delivery::queue::run(delivery.clone(), ctx.shutdown.clone().cancelled_owned()));
+    ctx.auth.ask(Arc::new(keeper::Keeper(web.sources().clone())));
+    tasks.spawn(web.sources().clone().run(ctx.shutdown.clone()));
     tasks.spawn(housekeeping::run(ctx.store.clone(), ctx.shutdown.clone()));
     if let Some(link) = link {
         tasks.spawn(talk_to_pid1(link, web, ctx.clone(), delivery.clone()));

@@ -7,7 +7,7 @@ use base::DomainName;
 use store::{FromSource, SourceKind};
 
 use crate::client::Raw;
-use crate::person::Unfit;
+use crate::person::{self, Unfit};
 use crate::settings::Effective;
 
 /// Longest name of a group, bytes.
@@ -74,6 +74,7 @@ pub(crate) fn group(
     raw: &Raw,
     effective: &Effective,
     domain: &DomainName,
+    domains: &[DomainName],
     members: BTreeSet<String>,
 ) -> Result<FromSource, Unfit> {
     let id = raw.id(effective).ok_or(Unfit::NoId)?;
@@ -92,6 +93,10 @@ pub(crate) fn group(
     attributes.insert("cn".to_owned(), vec![name.clone().into_bytes()]);
     let members: Vec<Vec<u8>> = members.into_iter().map(String::into_bytes).collect();
     attributes.insert("member".to_owned(), members);
+    // With an address it is one that mail can be sent to.
+    let address = person::addresses(raw, effective, &["group_address"], domains).into_iter().next();
+    let address = address.map(|address| address.to_string().into_bytes());
+    attributes.insert("mail".to_owned(), address.into_iter().collect());
     Ok(FromSource {
         domain: domain.clone(),
         kind: SourceKind::Group,

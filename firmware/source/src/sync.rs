@@ -99,7 +99,7 @@ impl Sync<'_> {
         self.brake(&known, &ids)?;
         self.put_all(&people, &known, &mut report).await?;
         self.lose(&known, &ids, &mut report).await?;
-        self.groups(found, &people, known_groups, &mut report).await?;
+        self.groups(found, &people, &domains, known_groups, &mut report).await?;
         Ok(report)
     }
 
@@ -254,6 +254,7 @@ impl Sync<'_> {
         &self,
         found: &Found,
         people: &[FromSource],
+        domains: &[DomainName],
         known: BTreeMap<String, SourceEntry>,
         report: &mut Report,
     ) -> Result<(), Failure> {
@@ -274,7 +275,7 @@ impl Sync<'_> {
                 let person = here.get(&people.get(at)?.id)?;
                 Some(person.entry.written_dn.clone())
             });
-            match group::group(raw, self.effective, self.domain, dns.collect()) {
+            match group::group(raw, self.effective, self.domain, domains, dns.collect()) {
                 Ok(group) if seen.insert(group.id.clone()) => groups.push(group),
                 Ok(group) => report.error(&raw.dn, "duplicate-id", group.id),
                 Err(_) => report.error(&raw.dn, "no-id", "the group has no lasting id or no name"),

@@ -92,6 +92,20 @@ impl File {
     }
 }
 
+/// A JSON body, or none.
+pub(crate) struct MaybeBody<T>(pub(crate) Option<T>);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for MaybeBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        if !request.headers().contains_key(header::CONTENT_TYPE) {
+            return Ok(Self(None));
+        }
+        Body::from_request(request, state).await.map(|Body(body)| Self(Some(body)))
+    }
+}
+
 /// The query.
 pub(crate) struct Params<T>(pub(crate) T);
 

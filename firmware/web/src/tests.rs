@@ -12,4 +12,5 @@ mod provision;
 mod server;
 mod setup;
 mod sign_in;
+mod source;
 mod tokens;

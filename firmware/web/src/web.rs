@@ -7,6 +7,7 @@ use axum::Router;
 use base::box_link::{Console, Request};
 use delivery::Delivery;
 use session::Context;
+use source::{Hooks, LookupFailure, Sources};
 use store::{Settings, Store};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -33,6 +34,7 @@ pub struct Web {
 struct Inner {
     ctx: Context,
     delivery: Delivery,
+    sources: Sources,
     log: LogRing,
     link: Option<BoxLink>,
     https_port: u16,
@@ -62,10 +64,12 @@ impl Web {
         https_port: u16,
     ) -> Self {
         let sessions = Sessions::new(ctx.budget.web_sessions_max);
+        let sources = sources(&ctx, &delivery);
         Self {
             inner: Arc::new(Inner {
                 ctx,
                 delivery,
+                sources,
                 log,
                 link,
                 https_port,
@@ -106,6 +110,12 @@ impl Web {
 
     pub(crate) fn imports(&self) -> &Imports {
         &self.inner.imports
+    }
+
+    /// The external directories of the domains; the daemon runs them.
+    #[must_use]
+    pub fn sources(&self) -> &Sources {
+        &self.inner.sources
     }
 
     pub(crate) fn log(&self) -> &LogRing {
@@ -217,4 +227,21 @@ impl Web {
             }
         }
     }
+}
+
+/// The external directories, with what they need of the other parts.
+fn sources(ctx: &Context, delivery: &Delivery) -> Sources {
+    let (delivery, admission) = (delivery.clone(), ctx.admission.clone());
+    let hooks = Hooks {
+        lookup: Arc::new(move |host| {
+            let delivery = delivery.clone();
+            Box::pin(async move {
+                let found = delivery.addresses(&host).await;
+                found.map_err(|why| why.map_or(LookupFailure::NoSuchName, LookupFailure::Silent))
+            })
+        }),
+        // Web sessions look at the account themselves.
+        lock_out: Arc::new(move |account| admission.close_account(account)),
+    };
+    Sources::new(ctx.store.clone(), ctx.clock.clone(), hooks)
 }

@@ -23,7 +23,7 @@ const PERSON: [&str; 6] = [
     "inetLocalMailRecipient",
     "postroomAccount",
 ];
-const GROUP: [&str; 2] = ["top", "groupOfNames"];
+const GROUP: [&str; 3] = ["top", "groupOfNames", "postroomGroup"];
 
 /// True if the source says that the person may not log in, or does not show the entry any more.
 pub(crate) fn is_locked_out(entry: &Entry) -> bool {
@@ -179,5 +179,6 @@ pub(crate) fn cache_password(
         account::set_password(&mut entry, record);
     }
     entry.set(entry::SOURCE_CHECKED, [operational::time(tx.now)]);
+    // A login is no change that somebody made.
     writing::put_as(tx, Some(&before), entry, Why::Silent).map(drop)
 }

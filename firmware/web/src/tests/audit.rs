@@ -10,7 +10,8 @@ use super::setup::pid1;
 use crate::api;
 
 /// Routes that change nothing although they are not GET: they try something out, or only look.
-const CHANGE_NOTHING: [&str; 1] = ["POST /admin/outbound/test"];
+const CHANGE_NOTHING: [&str; 2] =
+    ["POST /admin/outbound/test", "POST /admin/domains/{name}/source/test"];
 
 fn rows(store: &Store) -> Vec<AuditRow> {
     store.audit_after(0, 10_000, &AuditFilter::default()).unwrap().rows
@@ -45,6 +46,17 @@ fn acts() -> Vec<(&'static str, &'static str, Value)> {
         ("POST /admin/tokens", "/admin/tokens", json!({ "name": "t", "role": "admin" })),
         ("DELETE /admin/tokens/{id}", "/admin/tokens/1", json!(null)),
         ("POST /admin/domains", "/admin/domains", json!({ "name": "b.test" })),
+        (
+            "PUT /admin/domains/{name}/source",
+            "/admin/domains/b.test/source",
+            json!({ "url": "ldap://127.0.0.1:1", "tls": "none", "base": "dc=x" }),
+        ),
+        (
+            "POST /admin/domains/{name}/source/sync",
+            "/admin/domains/b.test/source/sync",
+            json!(null),
+        ),
+        ("DELETE /admin/domains/{name}/source", "/admin/domains/b.test/source", json!(null)),
         ("DELETE /admin/domains/{name}", "/admin/domains/b.test", json!(null)),
         ("POST /admin/accounts", "/admin/accounts", carl),
         ("PATCH /admin/accounts/{id}", "/admin/accounts/3", json!({ "name": "Carl" })),

@@ -11,6 +11,7 @@ mod import;
 mod log;
 mod mail_rules;
 mod queue;
+mod source;
 mod status;
 mod storage;
 mod tokens;
@@ -26,7 +27,7 @@ fn to(area: Area) -> Access {
 }
 
 pub(super) fn routes(table: Table) -> Table {
-    deleted_routes(directory(machine(queue_routes(table))))
+    deleted_routes(source_routes(directory(machine(queue_routes(table)))))
 }
 
 fn machine(table: Table) -> Table {
@@ -82,6 +83,17 @@ fn directory(table: Table) -> Table {
         .on(to(Area::Aliases), Method::POST, "/admin/aliases", aliases::add)
         .on(to(Area::Aliases), Method::PUT, "/admin/aliases/{address}", aliases::change)
         .on(to(Area::Aliases), Method::DELETE, "/admin/aliases/{address}", aliases::remove)
+}
+
+fn source_routes(table: Table) -> Table {
+    let at = "/admin/domains/{name}/source";
+    table
+        .on(to(Area::Sources), Method::GET, at, source::show)
+        .on(to(Area::Sources), Method::PUT, at, source::set)
+        .on(to(Area::Sources), Method::DELETE, at, source::remove)
+        .on(to(Area::Sources), Method::POST, "/admin/domains/{name}/source/test", source::test)
+        .on(to(Area::Sources), Method::POST, "/admin/domains/{name}/source/sync", source::sync)
+        .on(to(Area::Sources), Method::GET, "/admin/domains/{name}/source/status", source::status)
 }
 
 fn queue_routes(table: Table) -> Table {
