@@ -14,12 +14,13 @@ const ADMIN: &str = "cn=admin,dc=office,dc=test";
 const ADMIN_PASSWORD: &str = "correct horse";
 const PEOPLE: &str = "ou=people,dc=office,dc=test";
 
-struct Office {
-    daemon: Daemon,
+/// A box with an admin, asked by LDAP.
+pub(crate) struct Office {
+    pub(crate) daemon: Daemon,
 }
 
 /// What a tool said.
-struct Said {
+pub(crate) struct Said {
     code: i32,
     out: String,
     err: String,
@@ -27,7 +28,7 @@ struct Said {
 
 impl Said {
     /// The tool's exit status is LDAP's result code.
-    fn must_be(&self, code: i32) -> &Self {
+    pub(crate) fn must_be(&self, code: i32) -> &Self {
         assert_eq!(self.code, code, "{}{}", self.out, self.err);
         self
     }
@@ -41,7 +42,12 @@ impl Said {
 
 impl Office {
     fn new() -> Self {
-        let provision = Some(office_with_admins(&["anna", "ben", "boss"], &["boss"]));
+        Self::with(office_with_admins(&["anna", "ben", "boss"], &["boss"]))
+    }
+
+    /// An office as a provisioning file says.
+    pub(crate) fn with(provision: String) -> Self {
+        let provision = Some(provision);
         let daemon = Daemon::start(Options { provision, ..Options::default() }).unwrap();
         Self { daemon }
     }
@@ -50,7 +56,7 @@ impl Office {
         format!("{scheme}://{}:{}", self.daemon.at.address, port + self.daemon.at.port_offset)
     }
 
-    fn run(&self, tool: &str, login: &[&str], arguments: &[&str], input: &str) -> Said {
+    pub(crate) fn run(&self, tool: &str, login: &[&str], arguments: &[&str], input: &str) -> Said {
         let mut command = Command::new(tool);
         command.env("LDAPTLS_REQCERT", "never");
         command.args(["-H", &self.url("ldap", 389)]).args(login).args(arguments);
@@ -58,7 +64,7 @@ impl Office {
     }
 
     /// A tool, bound as the admin.
-    fn admin(&self, tool: &str, arguments: &[&str], input: &str) -> Said {
+    pub(crate) fn admin(&self, tool: &str, arguments: &[&str], input: &str) -> Said {
         self.run(tool, &["-x", "-D", ADMIN, "-w", ADMIN_PASSWORD], arguments, input)
     }
 
@@ -85,7 +91,7 @@ impl Office {
     }
 
     /// What RCPT is answered.
-    fn rcpt(&self, address: &str) -> Result<String> {
+    pub(crate) fn rcpt(&self, address: &str) -> Result<String> {
         let mut client = self.daemon.client(25)?;
         client.smtp_reply()?;
         client.smtp("EHLO load.test", "250")?;

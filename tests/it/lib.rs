@@ -23,6 +23,8 @@ mod restart;
 #[cfg(test)]
 mod rights;
 #[cfg(test)]
+mod routing;
+#[cfg(test)]
 mod slapd;
 #[cfg(test)]
 mod transcripts;
