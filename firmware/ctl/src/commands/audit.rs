@@ -1,0 +1,75 @@
+//! `postroom audit`.
+
+use clap::{Args, Subcommand};
+
+use super::Desk;
+use crate::call::Call;
+use crate::failure::Failure;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Lists what was done, newest first.
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        /// How many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// Only before this number of the list.
+        #[arg(long)]
+        before: Option<u64>,
+    },
+    /// Writes all of it to standard output, oldest first.
+    Export {
+        #[command(flatten)]
+        filter: Filter,
+        /// jsonl or csv.
+        #[arg(long, default_value = "jsonl")]
+        format: String,
+    },
+}
+
+/// Which acts.
+#[derive(Args, Debug)]
+pub(crate) struct Filter {
+    /// Part of who did it.
+    #[arg(long)]
+    who: Option<String>,
+    /// Part of what it was done to.
+    #[arg(long)]
+    target: Option<String>,
+    /// `account.create`, or `account` for all of them.
+    #[arg(long)]
+    action: Option<String>,
+    /// From this date or time on.
+    #[arg(long)]
+    since: Option<String>,
+    /// Before this date or time.
+    #[arg(long)]
+    until: Option<String>,
+}
+
+impl Filter {
+    fn of(self, path: &str) -> Call {
+        Call::get(path)
+            .with("who", self.who)
+            .with("target", self.target)
+            .with("action", self.action)
+            .with("since", self.since)
+            .with("until", self.until)
+    }
+}
+
+/// Does it.
+pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::List { filter, limit, before } => {
+            let call = filter.of("/audit").with("limit", Some(limit)).with("before", before);
+            desk.list(call, &["seq", "at", "who", "via", "address", "action", "target"]).await
+        }
+        Command::Export { filter, format } => {
+            desk.copy(filter.of("/audit/export").with("format", Some(format))).await
+        }
+    }
+}

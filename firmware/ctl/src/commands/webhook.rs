@@ -1,0 +1,132 @@
+//! `postroom webhook`.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{Desk, Fields};
+use crate::call::Call;
+use crate::failure::Failure;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Lists the webhooks.
+    List,
+    /// Shows one.
+    Show {
+        /// Its number.
+        id: u32,
+    },
+    /// Adds one; its secret is shown once.
+    Add(New),
+    /// Changes what is named.
+    Set(Change),
+    /// Deletes it.
+    Delete {
+        /// Its number.
+        id: u32,
+    },
+    /// Calls it once.
+    Test {
+        /// Its number.
+        id: u32,
+    },
+    /// Shows its last calls.
+    Log {
+        /// Its number.
+        id: u32,
+    },
+}
+
+/// A new one.
+#[derive(Args, Debug)]
+pub(crate) struct New {
+    /// What it is called.
+    name: String,
+    /// Where it is.
+    url: String,
+    /// `account.create`, `account.*`, `*`.
+    #[arg(long = "event", required = true)]
+    events: Vec<String>,
+    /// before (it may refuse) or after (it is told).
+    #[arg(long, default_value = "after")]
+    mode: String,
+    /// What a silent one means before: allow or refuse.
+    #[arg(long, default_value = "refuse")]
+    on_failure: String,
+}
+
+/// A change.
+#[derive(Args, Debug)]
+pub(crate) struct Change {
+    /// Its number.
+    id: u32,
+    /// What it is called.
+    #[arg(long)]
+    name: Option<String>,
+    /// Where it is.
+    #[arg(long)]
+    url: Option<String>,
+    /// All its events.
+    #[arg(long = "event")]
+    events: Vec<String>,
+    /// before or after.
+    #[arg(long)]
+    mode: Option<String>,
+    /// allow or refuse.
+    #[arg(long)]
+    on_failure: Option<String>,
+    /// Whether it is called.
+    #[arg(long)]
+    enabled: Option<bool>,
+    /// Gives it another secret, which is shown once.
+    #[arg(long)]
+    new_secret: bool,
+}
+
+impl Change {
+    fn body(self) -> Result<Value, Failure> {
+        Fields::default()
+            .with("name", self.name)
+            .with("url", self.url)
+            .with_list("events", self.events)
+            .with("mode", self.mode)
+            .with("on_failure", self.on_failure)
+            .with("enabled", self.enabled)
+            .with("new_secret", self.new_secret.then_some(true))
+            .body()
+    }
+}
+
+fn of(id: u32, rest: &str) -> String {
+    format!("/webhooks/{id}{rest}")
+}
+
+/// Does it.
+pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::List => {
+            let columns = ["id", "name", "url", "mode", "events", "enabled"];
+            desk.list(Call::get("/webhooks"), &columns).await
+        }
+        Command::Show { id } => {
+            let found = desk.find(Call::get("/webhooks"), "id", &id.to_string()).await?;
+            desk.show(&found)
+        }
+        Command::Add(new) => {
+            let body = json!({ "name": new.name, "url": new.url, "events": new.events,
+                "mode": new.mode, "on_failure": new.on_failure });
+            desk.act(Call::post("/webhooks", body)).await
+        }
+        Command::Set(change) => {
+            let path = of(change.id, "");
+            desk.act(Call::patch(path, change.body()?)).await
+        }
+        Command::Delete { id } => desk.act(Call::delete(of(id, ""))).await,
+        Command::Test { id } => desk.act(Call::post(of(id, "/test"), json!({}))).await,
+        Command::Log { id } => {
+            let columns = ["at", "event", "attempt", "ok", "status", "error", "ms"];
+            desk.list(Call::get(of(id, "/log")), &columns).await
+        }
+    }
+}

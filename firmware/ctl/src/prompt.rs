@@ -1,0 +1,49 @@
+//! Passwords: asked for without echo at a terminal, else the first line of standard input. Never an argument:
+//! those are seen by everybody on the machine.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+use crate::failure::Failure;
+
+/// Longest password that is read, bytes: more is none for the server either.
+const BYTES_MAX: u64 = 4096;
+
+fn broken(err: io::Error) -> Failure {
+    Failure::Local("reading the password".to_owned(), err)
+}
+
+/// A password.
+pub(crate) fn password(what: &str) -> Result<String, Failure> {
+    if !io::stdin().is_terminal() {
+        return line().map_err(broken);
+    }
+    let first = hidden(what).map_err(broken)?;
+    let again = hidden("Once more").map_err(broken)?;
+    if first != again {
+        return Err(Failure::Usage("these are two passwords".to_owned()));
+    }
+    Ok(first)
+}
+
+fn line() -> io::Result<String> {
+    let mut text = String::new();
+    io::Read::take(io::stdin().lock(), BYTES_MAX).read_line(&mut text)?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn hidden(what: &str) -> io::Result<String> {
+    let mut stderr = io::stderr();
+    write!(stderr, "{what}: ")?;
+    stderr.flush()?;
+    let stdin = io::stdin();
+    let before = tcgetattr(&stdin)?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&stdin, OptionalActions::Now, &silent)?;
+    let text = line();
+    tcsetattr(&stdin, OptionalActions::Now, &before)?;
+    writeln!(stderr)?;
+    text
+}
