@@ -2,6 +2,8 @@
 //!
 //! What a hostile client may try is sent as bytes of our own making.
 
+mod by_web;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Output, Stdio};

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod hex;
 pub mod ids;
 pub mod kind;
+pub mod lan;
 
 pub use address::{Address, AddressError, DomainName};
 pub use budget::{Tier, TierBudget};
@@ -19,3 +20,4 @@ pub use ids::{
     AccountId, BlobHash, BlobId, MailboxId, ModSeq, QueueId, Uid, UidRanges, UidValidity,
 };
 pub use kind::Kind;
+pub use lan::is_lan;

@@ -104,10 +104,7 @@ impl Patience {
 /// True if a smarthost at `address` must show a certificate that a public authority signed: all but
 /// those in the own network, which cannot have one.
 pub(crate) fn needs_certificate(address: IpAddr) -> bool {
-    !match address {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
+    !base::is_lan(address)
 }
 
 /// What EHLO offered.

@@ -73,14 +73,18 @@ impl Asker {
         if rules::may(self.role, operation, target) {
             return Ok(());
         }
-        let text =
-            if self.role == Role::Anonymous { "bind first" } else { "this is the admin's to do" };
+        let text = if self.is_nobody() { "bind first" } else { "this is the admin's to do" };
         Err(no_rights(text))
     }
 
     /// Refuses who did not say who it is.
     pub(crate) fn must_be_somebody(&self) -> Result<(), Fail> {
-        if self.role == Role::Anonymous { Err(no_rights("bind first")) } else { Ok(()) }
+        if self.is_nobody() { Err(no_rights("bind first")) } else { Ok(()) }
+    }
+
+    /// True for who did not say who it is.
+    pub(crate) fn is_nobody(&self) -> bool {
+        matches!(self.role, Role::Anonymous | Role::Guest)
     }
 
     fn must_write(&self, target: Target, attribute: &str) -> Result<(), Fail> {

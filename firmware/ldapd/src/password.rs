@@ -193,7 +193,7 @@ impl Session {
         value: Option<Vec<u8>>,
     ) -> Result<(), Fail> {
         let asker = self.asker()?;
-        if asker.role == Role::Anonymous {
+        if asker.is_nobody() {
             return Err(refused(Code::UnwillingToPerform, "bind first"));
         }
         if !self.conn.may_send_password() {

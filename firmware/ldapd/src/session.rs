@@ -364,7 +364,11 @@ impl Session {
     /// gone at once.
     pub(crate) fn role(&self) -> Result<Role, Fail> {
         match &self.who {
-            Who::Anonymous => Ok(Role::Anonymous),
+            Who::Anonymous => {
+                let is_let = self.conn.ctx().store.settings().lan_lookup;
+                let is_near = is_let && base::is_lan(self.conn.peer());
+                Ok(if is_near { Role::Guest } else { Role::Anonymous })
+            }
             Who::Admin(_) => Ok(Role::Admin),
             Who::Person(id, _) => {
                 let account = self.conn.ctx().store.account(*id);

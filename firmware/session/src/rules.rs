@@ -150,9 +150,8 @@ const PUBLIC: &[&str] = &[
     "usersmimecertificate",
 ];
 
-/// What an unnamed guest is shown: who is there and how to reach them by mail or telephone.
+/// What an unnamed guest is shown: names, mail addresses and telephone numbers, and what the tree is made of.
 const GUEST: &[&str] = &[
-    "c",
     "cn",
     "dc",
     "displayname",
@@ -160,19 +159,15 @@ const GUEST: &[&str] = &[
     "facsimiletelephonenumber",
     "givenname",
     "hassubordinates",
-    "l",
     "mail",
     "mobile",
     "name",
-    "o",
     "objectclass",
     "ou",
-    "physicaldeliveryofficename",
     "sn",
     "structuralobjectclass",
     "subschemasubentry",
     "telephonenumber",
-    "title",
     "uid",
 ];
 

@@ -79,6 +79,8 @@ pub struct Settings {
     pub default_quota_bytes: Option<u64>,
     /// The same for messages.
     pub default_quota_messages: Option<u64>,
+    /// Who does not say who it is may look people up by LDAP, from the office's own network.
+    pub lan_lookup: bool,
 }
 
 impl Settings {

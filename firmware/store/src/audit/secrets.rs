@@ -7,7 +7,8 @@ const ATTRIBUTES: [&str; 2] =
 /// Parts of names of attributes whose values are never told.
 const WORDS: [&str; 6] = ["password", "passwd", "secret", "privatekey", "credential", "token"];
 /// Settings whose values may be told; nested ones with dots.
-const SETTINGS: [&str; 17] = [
+const SETTINGS: [&str; 18] = [
+    "lan_lookup",
     "hostname",
     "language",
     "setup_complete",

@@ -87,7 +87,6 @@ fn acts() -> Vec<(&'static str, &'static str, Value)> {
             json!({ "targets": ["anna@office.test"] }),
         ),
         ("DELETE /admin/aliases/{address}", "/admin/aliases/list@office.test", json!(null)),
-        ("POST /admin/import", "/admin/import", json!(null)),
         ("POST /admin/queue/{id}/hold", "/admin/queue/1/hold", json!(null)),
         ("POST /admin/queue/{id}/release", "/admin/queue/1/release", json!(null)),
         ("POST /admin/queue/{id}/retry", "/admin/queue/1/retry", json!(null)),
@@ -114,6 +113,14 @@ fn mail_acts() -> Vec<(&'static str, &'static str, Value)> {
             json!({ "address": "team@office.test" }),
         ),
         ("DELETE /admin/groups/{group}", "/admin/groups/team@office.test", json!(null)),
+    ]
+}
+
+/// The same of the directory as a whole.
+fn acts_of_the_directory() -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        ("POST /admin/import", "/admin/import", json!(null)),
+        ("PUT /admin/directory", "/admin/directory", json!({ "lan_lookup": true })),
     ]
 }
 
@@ -161,7 +168,8 @@ async fn each_route_of_the_admin_that_changes_something_leaves_a_row() {
     fill(store).await;
     let mut admin = office.signed_in("admin", "correct horse").await;
     let mut asked: Vec<&str> = CHANGE_NOTHING.to_vec();
-    for (route, path, body) in acts().into_iter().chain(mail_acts()) {
+    for (route, path, body) in acts().into_iter().chain(mail_acts()).chain(acts_of_the_directory())
+    {
         asked.push(route);
         let before = rows(store).last().map_or(0, |row| row.seq);
         let answer = ask(&mut admin, route, path, body).await;

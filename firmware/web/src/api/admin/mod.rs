@@ -3,6 +3,7 @@
 mod accounts;
 mod aliases;
 mod audit;
+mod directory;
 mod domains;
 mod export;
 mod groups;
@@ -79,6 +80,8 @@ fn directory(table: Table) -> Table {
         .on(to(Area::Exchange), Method::POST, "/admin/import", import::run)
         .on(to(Area::Exchange), Method::GET, "/admin/import/{id}", import::show)
         .on(to(Area::Exchange), Method::GET, "/admin/export", export::run)
+        .on(to(Area::Directory), Method::GET, "/admin/directory", directory::show)
+        .on(to(Area::Directory), Method::PUT, "/admin/directory", directory::set)
         .on(to(Area::Aliases), Method::GET, "/admin/aliases", aliases::list)
         .on(to(Area::Aliases), Method::POST, "/admin/aliases", aliases::add)
         .on(to(Area::Aliases), Method::PUT, "/admin/aliases/{address}", aliases::change)
