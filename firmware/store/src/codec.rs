@@ -247,6 +247,7 @@ mod tests {
                 changes::decode(&row).is_err(),
                 crate::acl::row::decode(&row).is_err(),
                 crate::annotation::decode(&row).is_err(),
+                crate::credential::decode(&row).is_err(),
                 crate::queue::decode(&row).is_err(),
                 crate::queue::decode_due(&row).is_err(),
                 crate::recovery::block::Block::decode(&row).is_err(),

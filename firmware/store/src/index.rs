@@ -94,9 +94,11 @@ pub(crate) enum T {
     Audit,
     /// another name of a domain -> entry number.
     DomainAlias,
+    /// account id, number -> an app password, or the second factor.
+    Credential,
 }
 
-const TABLES: [(T, &str); 33] = [
+const TABLES: [(T, &str); 34] = [
     (T::Meta, "meta"),
     (T::Mailbox, "mailbox"),
     (T::MailboxName, "mailbox_name"),
@@ -130,6 +132,7 @@ const TABLES: [(T, &str); 33] = [
     (T::EntryIndex, "entry_index"),
     (T::Audit, "audit"),
     (T::DomainAlias, "domain_alias"),
+    (T::Credential, "credential"),
 ];
 
 impl T {

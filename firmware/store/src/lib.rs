@@ -22,6 +22,7 @@
 //!   for a copy.
 //! - `recovery`: what was expunged or deleted, until its retention time is over.
 //! - `acl`: rights, lists, the names of others' mailboxes (`store_acl` is its face); `annotation`: METADATA.
+//! - `credential`: app passwords and second factors (`store_credentials` is their face).
 //! - `directory_view`: the directory for reading.
 //! - `directory`: entries, DNs, the index of addresses, accounts, domains, aliases, resolution.
 //! - `origin`: in whose name an act is done; `audit`: the log of them, `store_audit` its face; `gate`: who may stop one.
@@ -40,6 +41,7 @@ mod blob;
 mod check;
 mod cleanup;
 mod codec;
+mod credential;
 mod delivering;
 mod directory;
 mod directory_view;
@@ -70,6 +72,7 @@ mod staging;
 mod store;
 mod store_acl;
 mod store_audit;
+mod store_credentials;
 mod store_directory;
 mod store_entries;
 mod store_mail;
@@ -88,6 +91,7 @@ pub use audit::{AuditChange, AuditEvent, AuditFilter, AuditPage, AuditRow};
 pub use directory::importing::{
     ImportDone, ImportOptions, ImportRecord, Imported, RECORDS_MAX as IMPORT_RECORDS_MAX,
 };
+pub use credential::{AppPassword, Credentials, Totp};
 pub use directory::{
     Account, AccountChange, AccountPage, AccountQuery, AccountSort, AccountSource, AccountState,
     Alias, Domain, DomainChange, Entry, EntryId, Group, GroupChange, GroupSummary, Members,

@@ -107,6 +107,7 @@ impl Repair<'_, '_, '_> {
         self.names()?;
         self.lists()?;
         self.annotations()?;
+        self.credentials()?;
         self.recovery()?;
         self.queue()?;
         self.audit()?;

@@ -1,4 +1,5 @@
-//! Access control lists against their index, and annotations against the mailboxes that they are about.
+//! Access control lists against their index, annotations against the mailboxes that they are about, and whose
+//! credentials there are.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use crate::acl::{OFFICE, Principal, index, row as list};
 use crate::codec::In;
 use crate::index::T;
 use crate::mailbox::row;
-use crate::{StoreError, annotation};
+use crate::{StoreError, annotation, credential};
 
 pub(super) fn walk(walk: &mut Walk<'_>) -> Result<(), StoreError> {
     let view = walk.view;
@@ -49,6 +50,14 @@ pub(super) fn walk(walk: &mut Walk<'_>) -> Result<(), StoreError> {
         });
         let is_there = id.is_none_or(|id| id == MailboxId(0) || walk.mailboxes.contains(&id));
         walk.expect(is_there, || format!("an annotation is of {id:?}, which is not there"));
+    }
+    for (key, value) in rows_of(view, T::Credential, &[])? {
+        walk.note(credential::decode(&value));
+        let holder = walk.note(credential::of_key(&key)).map(|(id, _)| id);
+        let has_holder = holder.is_none_or(|id| id == OFFICE || walk.accounts.contains(&id));
+        walk.expect(has_holder, || {
+            format!("a credential is of account {holder:?}, which is not there")
+        });
     }
     Ok(())
 }

@@ -24,7 +24,8 @@ const MESSAGES_MAX: u64 = 2_000_000;
 /// Deleted bytes that an account with a small quota may keep all the same.
 const BYTES_MIN: u64 = 256 * 1024 * 1024;
 /// What has rows of an account besides its mailboxes; all keys begin with its id.
-const ACCOUNT_TABLES: [T; 4] = [T::Subscription, T::Usage, T::DeletedAccount, T::Account];
+const ACCOUNT_TABLES: [T; 5] =
+    [T::Subscription, T::Usage, T::Credential, T::DeletedAccount, T::Account];
 
 /// One thing that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

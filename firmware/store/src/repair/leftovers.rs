@@ -1,15 +1,15 @@
-//! What lists and annotations say of mailboxes and accounts that are not there, and the index of the lists.
+//! What lists, annotations and credentials say of mailboxes and accounts that are not there, and the index of the lists.
 
 use std::collections::BTreeSet;
 
 use base::{AccountId, MailboxId};
 
 use super::{Repair, rows_of};
-use crate::StoreError;
 use crate::acl::{OFFICE, Principal, index, row as list};
 use crate::codec::{In, VERSION, account_key, mailbox_key};
 use crate::index::{T, View as _};
 use crate::mailbox::row;
+use crate::{StoreError, credential};
 
 impl Repair<'_, '_, '_> {
     /// Rows of the audit log that cannot be read; the others stay as they are.
@@ -93,6 +93,24 @@ impl Repair<'_, '_, '_> {
             if !is_kept {
                 self.done.push("an annotation of what is not there".to_owned());
                 self.tx.remove(T::Annotation, &key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Credentials of accounts that are gone, and those that cannot be read.
+    pub(super) fn credentials(&mut self) -> Result<(), StoreError> {
+        for (key, value) in rows_of(&self.tx.tables, T::Credential, &[])? {
+            let is_kept = match credential::of_key(&key) {
+                Ok((holder, _)) => {
+                    credential::decode(&value).is_ok()
+                        && (holder == OFFICE || self.has_account(holder)?)
+                }
+                Err(_) => false,
+            };
+            if !is_kept {
+                self.done.push("an app password or second factor of nobody".to_owned());
+                self.tx.remove(T::Credential, &key)?;
             }
         }
         Ok(())

@@ -98,6 +98,10 @@ const DAMAGES: [(&str, u64, Damage); 16] = [
         }
         Ok(())
     }),
+    ("credentials of nobody", 5, |tx, _| {
+        tx.put(T::Credential, &[0, 0, 0, 77, 0, 0, 0, 0], &[1, 0, 1, 9, 0, 0])?;
+        tx.put(T::Credential, &[0, 0, 0, 1, 0, 0, 0, 9], b"\x01torn")
+    }),
     ("the tree of entries", 5, |tx, _| tx.remove_prefix(T::EntryDn, &[])),
     ("the index of entries", 5, |tx, _| tx.remove_prefix(T::EntryIndex, b"mail")),
     ("an address", 5, |tx, _| tx.remove_prefix(T::Address, &[])),

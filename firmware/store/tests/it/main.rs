@@ -5,6 +5,7 @@
 
 mod acl;
 mod audit;
+mod credentials;
 mod damage;
 mod directory;
 mod directory_search;
