@@ -6,9 +6,8 @@
 
 use directory::{Code, Dn};
 use ldap3_proto::proto::{LdapBindResponse, LdapOp};
-use session::LoginError;
 use session::sasl::{Exchange, Mechanism, Step, mechanisms};
-use store::Account;
+use session::{Login, LoginError, Protocol};
 
 use crate::controls::Controls;
 use crate::list::Lists;
@@ -71,21 +70,19 @@ impl Session {
         let auth = self.conn.ctx().auth.clone();
         let peer = self.conn.peer();
         if let Some(dn) = self.admin_dn(name)? {
-            let settings = self.conn.ctx().store.settings();
-            let hash = settings.admin_password_hash.as_deref();
-            return match auth.check(ADMIN, hash, password, peer).await {
-                Ok(()) => self.bound(ADMIN_ACCOUNT, Who::Admin(dn)),
+            return match auth.admin_login(password, peer, Protocol::Ldap).await {
+                Ok(app) => self.bound(ADMIN_ACCOUNT, app, Who::Admin(dn)),
                 Err(why) => Err(self.login_refused(name, &why)),
             };
         }
         let outcome = if name.contains('=') {
             let account = self.account_of(&dn(name)?)?;
-            auth.login_as(account, name, password, peer).await
+            auth.login_as(account, name, password, peer, Protocol::Ldap).await
         } else {
-            auth.login(name, password, peer).await
+            auth.login(name, password, peer, Protocol::Ldap).await
         };
         match outcome {
-            Ok(account) => self.person(&account),
+            Ok(login) => self.person(&login),
             Err(why) => Err(self.login_refused(name, &why)),
         }
     }
@@ -119,9 +116,10 @@ impl Session {
     }
 
     /// Enters an account.
-    fn person(&mut self, account: &Account) -> Result<(), Fail> {
+    fn person(&mut self, login: &Login) -> Result<(), Fail> {
+        let account = &login.account;
         let dn = self.dn_of(account)?;
-        self.bound(account.id, Who::Person(account.id, dn))?;
+        self.bound(account.id, login.app_password, Who::Person(account.id, dn))?;
         let session = self.conn.session();
         tracing::info!(session, peer = %self.conn.peer(), account = %account.address, "ldap bind");
         Ok(())
@@ -132,11 +130,18 @@ impl Session {
         let (session, peer) = (self.conn.session(), self.conn.peer());
         tracing::info!(session, %peer, account = login, err = %why, "ldap bind refused");
         match why {
-            LoginError::Wrong => refused(Code::InvalidCredentials, ""),
+            LoginError::Wrong | LoginError::CodeNeeded | LoginError::WrongCode => {
+                refused(Code::InvalidCredentials, "")
+            }
+            LoginError::AppPasswordNeeded | LoginError::OtherProtocol => {
+                refused(Code::InvalidCredentials, why.advice().unwrap_or_default())
+            }
             LoginError::Malformed => {
                 refused(Code::InvalidCredentials, "this is not a message of the mechanism")
             }
-            LoginError::Throttled => refused(Code::Busy, "too many wrong tries, wait some minutes"),
+            LoginError::Throttled(_) => {
+                refused(Code::Busy, "too many wrong tries, wait some minutes")
+            }
             LoginError::Disabled => {
                 refused(Code::UnwillingToPerform, "this account may not log in")
             }
@@ -189,8 +194,8 @@ impl Session {
                 self.exchange = Some((mechanism, exchange));
                 Ok(())
             }
-            Ok(Step::Done(account)) => {
-                self.person(&account)?;
+            Ok(Step::Done(login)) => {
+                self.person(&login)?;
                 let response = LdapBindResponse { res: reply::success(), saslcreds: said };
                 self.say(id, LdapOp::BindResponse(response), Vec::new());
                 Ok(())
@@ -207,7 +212,7 @@ impl Session {
             let text = "this SASL mechanism is not offered";
             return Err(refused(Code::AuthMethodNotSupported, text));
         }
-        let exchange = Exchange::new(mechanism, &self.conn);
+        let exchange = Exchange::new(mechanism, &self.conn, Protocol::Ldap);
         exchange.ok_or_else(|| refused(Code::AuthMethodNotSupported, ""))
     }
 

@@ -143,7 +143,11 @@ impl Session {
             match change {
                 Modification::Delete { values, .. } => {
                     if let Some(shown) = values.first() {
-                        self.must_be_old(account, shown).await?;
+                        let wrong = refused(Code::NoSuchAttribute, "this is not the password");
+                        match account {
+                            Some(account) => self.must_be(Some(account), shown, wrong).await?,
+                            None => return Err(wrong),
+                        }
                         values.clear();
                     }
                     verifiers = Some(Vec::new());
@@ -170,16 +174,24 @@ impl Session {
         Ok(is_changed)
     }
 
-    async fn must_be_old(&self, account: Option<&Account>, shown: &[u8]) -> Result<(), Fail> {
+    /// Checks a password that is shown, as a login would be; `wrong` is the answer if it is not the one. `None`
+    /// is the owner of the box.
+    async fn must_be(
+        &self,
+        whose: Option<&Account>,
+        shown: &[u8],
+        wrong: Fail,
+    ) -> Result<(), Fail> {
         let (auth, peer) = (self.conn.ctx().auth.clone(), self.conn.peer());
-        let hash = account.and_then(|account| account.password_hash.as_deref());
-        let name = account.map(|account| account.address.key()).unwrap_or_default();
+        let settings = self.conn.ctx().store.settings();
+        let (name, hash) = match whose {
+            Some(account) => (account.address.key(), account.password_hash.as_deref()),
+            None => (crate::bind::ADMIN.to_owned(), settings.admin_password_hash.as_deref()),
+        };
         match auth.check(&name, hash, shown, peer).await {
             Ok(()) => Ok(()),
-            Err(LoginError::Wrong) => {
-                Err(refused(Code::NoSuchAttribute, "this is not the password"))
-            }
-            Err(LoginError::Throttled) => {
+            Err(LoginError::Wrong) => Err(wrong),
+            Err(LoginError::Throttled(_)) => {
                 Err(refused(Code::Busy, "too many wrong tries, wait some minutes"))
             }
             Err(why) => Err(self.busy(&why)),
@@ -215,12 +227,18 @@ impl Session {
             return Err(refused(Code::InsufficientAccessRights, "this is another's password"));
         }
         if let Some(old) = &change.old {
-            self.must_know(whose.as_ref(), old).await?;
+            let wrong = refused(Code::UnwillingToPerform, "the old password is wrong");
+            self.must_be(whose.as_ref(), old, wrong).await?;
         }
         let made = if change.new.is_none() { generated() } else { None };
         let new = made.as_deref().map(str::as_bytes).or(change.new.as_deref()).unwrap_or_default();
         let text = clear(new, OWN_MIN)?.to_owned();
-        let record = self.conn.ctx().auth.hash(&text).await.map_err(|why| self.busy(&why))?;
+        let auth = &self.conn.ctx().auth;
+        let record = match &whose {
+            Some(account) => auth.hash_again(account, &text).await,
+            None => auth.hash(&text).await,
+        };
+        let record = record.map_err(|why| self.busy(&why))?;
         self.store_password(whose, record).await?;
         let value = made.map(|made| {
             let made = ber::leaf(TagClass::Context, 0, made);
@@ -263,25 +281,6 @@ impl Session {
         account.map(Some).ok_or_else(unknown)
     }
 
-    async fn must_know(&self, whose: Option<&Account>, old: &[u8]) -> Result<(), Fail> {
-        let (auth, peer) = (self.conn.ctx().auth.clone(), self.conn.peer());
-        let settings = self.conn.ctx().store.settings();
-        let (name, hash) = match whose {
-            Some(account) => (account.address.key(), account.password_hash.as_deref()),
-            None => (crate::bind::ADMIN.to_owned(), settings.admin_password_hash.as_deref()),
-        };
-        match auth.check(&name, hash, old, peer).await {
-            Ok(()) => Ok(()),
-            Err(LoginError::Throttled) => {
-                Err(refused(Code::Busy, "too many wrong tries, wait some minutes"))
-            }
-            Err(LoginError::Wrong) => {
-                Err(refused(Code::UnwillingToPerform, "the old password is wrong"))
-            }
-            Err(why) => Err(self.busy(&why)),
-        }
-    }
-
     async fn store_password(&mut self, whose: Option<Account>, record: String) -> Result<(), Fail> {
         let store = self.store();
         let done = match &whose {
@@ -310,7 +309,8 @@ impl Session {
             Who::Anonymous => None,
         };
         // This one goes on: who it is was just shown.
-        if own == Some(account) && self.conn.set_login(account).is_err() {
+        let app_password = self.conn.app_password();
+        if own == Some(account) && self.conn.set_login(account, app_password).is_err() {
             return Err(Fail::End);
         }
         Ok(())

@@ -119,7 +119,7 @@ impl Session {
             Fail::Conn(ConnError::NoLogin) => Some((Code::Unavailable, "no bind in time")),
             Fail::Conn(ConnError::TimedOut) => Some((Code::Unavailable, "idle for too long")),
             Fail::Conn(ConnError::Revoked) => {
-                Some((Code::StrongerAuthRequired, "the account has another password or state"))
+                Some((Code::StrongerAuthRequired, "this login was ended"))
             }
             _ => None,
         };
@@ -386,8 +386,13 @@ impl Session {
     }
 
     /// Counts the connection for who is bound now.
-    pub(crate) fn bound(&mut self, account: AccountId, who: Who) -> Result<(), Fail> {
-        if self.conn.set_login(account).is_err() {
+    pub(crate) fn bound(
+        &mut self,
+        account: AccountId,
+        app_password: Option<u32>,
+        who: Who,
+    ) -> Result<(), Fail> {
+        if self.conn.set_login(account, app_password).is_err() {
             return Err(refused(Code::Busy, "too many connections, try again later"));
         }
         self.conn.set_timeout(IDLE);

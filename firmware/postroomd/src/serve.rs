@@ -81,7 +81,7 @@ async fn serve(
     let store = open_store(args, &budget, &clock)?;
     web::setup_code::ensure(&store).await?;
     if let Some(file) = &args.provision {
-        provision(file, &store, &budget).await?;
+        provision(file, &store, &budget, clock.clone()).await?;
     }
     let tls = Tls::open(store.clone(), &certificate_names(&store, args), clock.now()).await?;
     let shutdown = Shutdown::new();
@@ -129,7 +129,12 @@ fn open_store(args: &ServeArgs, budget: &TierBudget, clock: &Arc<dyn Clock>) -> 
         .with_context(|| format!("opening the store in {}", args.data.display()))
 }
 
-async fn provision(file: &std::path::Path, store: &Store, budget: &TierBudget) -> Result<()> {
+async fn provision(
+    file: &std::path::Path,
+    store: &Store,
+    budget: &TierBudget,
+    clock: Arc<dyn Clock>,
+) -> Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let plan = match web::provision::parse(&text) {
         Ok(plan) => plan,
@@ -140,7 +145,7 @@ async fn provision(file: &std::path::Path, store: &Store, budget: &TierBudget) -
             bail!("the provisioning file {} was refused; nothing was applied", file.display());
         }
     };
-    let auth = session::Auth::new(store.clone(), budget);
+    let auth = session::Auth::new(store.clone(), budget, clock);
     web::provision::apply(&plan, store, &auth).await?;
     Ok(())
 }

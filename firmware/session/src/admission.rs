@@ -9,10 +9,12 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::{AccountId, TierBudget};
-use tokio_util::sync::CancellationToken;
+
+use crate::live::{Details, Live, LiveSession, Registry};
 
 /// The counters. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -23,6 +25,9 @@ pub struct Admission {
 #[derive(Debug)]
 struct Shared {
     counts: Mutex<Counts>,
+    live: Registry,
+    /// The number of the next connection.
+    next: AtomicU64,
     /// Of connections that are logged in.
     connections_max: u32,
     /// Of all others.
@@ -58,8 +63,6 @@ struct Counts {
     by_service: BTreeMap<&'static str, u32>,
     by_address: BTreeMap<IpAddr, From>,
     by_account: BTreeMap<AccountId, u32>,
-    /// What ends an account's connections.
-    revoked: BTreeMap<AccountId, CancellationToken>,
     compressing: u32,
     messages: u32,
     messages_by_place: BTreeMap<IpAddr, u32>,
@@ -83,7 +86,9 @@ pub struct Permit {
     service: &'static str,
     address: IpAddr,
     account: Option<AccountId>,
-    revoked: Option<CancellationToken>,
+    /// Unique until the daemon ends.
+    number: u64,
+    live: Option<Arc<Live>>,
 }
 
 /// A message on its way in; gives its place back when dropped.
@@ -207,6 +212,8 @@ impl Admission {
         Self {
             shared: Arc::new(Shared {
                 counts: Mutex::default(),
+                live: Registry::default(),
+                next: AtomicU64::new(1),
                 connections_max: budget.connections_max,
                 strangers_max: budget.connections_anonymous_max,
                 per_address_max: budget.connections_per_address_max,
@@ -229,7 +236,9 @@ impl Admission {
         counts.add_stranger(address);
         *counts.by_service.entry(service).or_default() += 1;
         drop(counts);
-        Ok(Permit { shared: self.shared.clone(), service, address, account: None, revoked: None })
+        let number = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let shared = self.shared.clone();
+        Ok(Permit { shared, service, address, account: None, number, live: None })
     }
 
     /// A place for a message on its way in; `None` when too many are, in all or from there.
@@ -262,9 +271,26 @@ impl Admission {
 
     /// Ends all connections of `account`: it was disabled, or has another password.
     pub fn close_account(&self, account: AccountId) {
-        if let Some(token) = self.shared.counts().revoked.remove(&account) {
-            token.cancel();
-        }
+        self.shared.live.end_of(account, None);
+    }
+
+    /// Ends the connections that logged in with that app password: it was revoked.
+    pub fn close_app_password(&self, account: AccountId, app_password: u32) {
+        self.shared.live.end_of(account, Some(app_password));
+    }
+
+    /// Who is logged in, of one account or all, the oldest connection first.
+    #[must_use]
+    pub fn sessions(&self, account: Option<AccountId>) -> Vec<LiveSession> {
+        self.shared.live.list(account)
+    }
+
+    /// Ends the connection of that name, if it is the account's (or whosever it is); true if there is one.
+    #[must_use]
+    pub fn end_session(&self, id: &str, account: Option<AccountId>) -> bool {
+        let is_meant =
+            |it: &LiveSession| it.id == id && account.is_none_or(|account| it.account == account);
+        self.shared.live.end(is_meant) > 0
     }
 
     /// How many connections there are now.
@@ -284,7 +310,11 @@ impl Permit {
     ///
     /// # Errors
     /// The account, or the box, has its maximum; nobody is logged in then who was not before.
-    pub fn set_account(&mut self, account: AccountId) -> Result<(), Refusal> {
+    pub(crate) fn set_account(
+        &mut self,
+        account: AccountId,
+        details: Details,
+    ) -> Result<(), Refusal> {
         let mut counts = self.shared.counts();
         let count = counts.by_account.get(&account).copied().unwrap_or(0);
         if self.account != Some(account) && count >= self.shared.per_account_max {
@@ -296,16 +326,23 @@ impl Permit {
             None => counts.log_in(self.address),
         }
         *counts.by_account.entry(account).or_default() += 1;
-        self.revoked = Some(counts.revoked.entry(account).or_default().clone());
+        drop(counts);
         self.account = Some(account);
+        let live = &self.shared.live;
+        self.live = Some(live.enter(self.number, self.service, self.address, account, details));
         Ok(())
     }
 }
 
 impl Permit {
-    /// Cancelled when the account's connections are to end.
-    pub(crate) fn revoked(&self) -> Option<&CancellationToken> {
-        self.revoked.as_ref()
+    /// The login, if there is one.
+    pub(crate) fn live(&self) -> Option<&Live> {
+        self.live.as_deref()
+    }
+
+    /// The number of the connection.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 }
 
@@ -316,15 +353,15 @@ impl Drop for Permit {
         release(&mut counts.by_service, &self.service);
         if let Some(account) = self.account {
             release(&mut counts.by_account, &account);
-            if !counts.by_account.contains_key(&account) {
-                counts.revoked.remove(&account);
-            }
+            self.shared.live.leave(self.number);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future as _;
+
     use super::*;
     use base::Tier;
 
@@ -348,32 +385,47 @@ mod tests {
         let far = address(1);
         let mut all: Vec<Permit> = (0..4).map(|_| admission.admit("imap", far).unwrap()).collect();
         assert_eq!(admission.admit("imap", far).unwrap_err(), Refusal::Address);
-        let logins: Vec<_> =
-            all.iter_mut().map(|permit| permit.set_account(AccountId(7))).collect();
+        let logins: Vec<_> = all
+            .iter_mut()
+            .map(|permit| permit.set_account(AccountId(7), Details::default()))
+            .collect();
         assert_eq!(logins, [Ok(()), Ok(()), Err(Refusal::Account), Err(Refusal::Account)]);
-        assert_eq!(all[0].set_account(AccountId(7)), Ok(()), "the same account again");
-        assert_eq!(all[2].set_account(AccountId(8)), Err(Refusal::Full), "two are logged in");
+        assert_eq!(
+            all[0].set_account(AccountId(7), Details::default()),
+            Ok(()),
+            "the same account again"
+        );
+        assert_eq!(
+            all[2].set_account(AccountId(8), Details::default()),
+            Err(Refusal::Full),
+            "two are logged in"
+        );
         drop(all.remove(0));
-        assert_eq!(all[1].set_account(AccountId(8)), Ok(()));
+        assert_eq!(all[1].set_account(AccountId(8), Details::default()), Ok(()));
         drop(all);
         assert_eq!(admission.usage().connections, 0);
         let counts = admission.shared.counts();
         assert!(counts.by_address.is_empty() && counts.by_account.is_empty());
-        assert!(counts.revoked.is_empty() && counts.by_service.is_empty());
+        assert!(counts.by_service.is_empty());
+        drop(counts);
+        assert!(admission.sessions(None).is_empty());
     }
 
     #[test]
     fn a_flood_of_strangers_takes_no_place_from_those_who_are_logged_in() {
         let admission = admission(100, |_| {});
         let mut first = admission.admit("imap", address(1)).unwrap();
-        first.set_account(AccountId(7)).unwrap();
+        first.set_account(AccountId(7), Details::default()).unwrap();
         let flood: Vec<Permit> =
             (0..200).filter_map(|n| admission.admit("imap", address(10 + n % 100)).ok()).collect();
         assert_eq!(flood.len(), 75, "the last quarter is not for strangers");
         assert_eq!(admission.admit("imap", address(2)).unwrap_err(), Refusal::Full);
         let mut more: Vec<Permit> =
             (0..20).map(|_| admission.admit("imap", address(1)).unwrap()).collect();
-        assert!(more.iter_mut().all(|permit| permit.set_account(AccountId(7)).is_ok()));
+        assert!(
+            more.iter_mut()
+                .all(|permit| permit.set_account(AccountId(7), Details::default()).is_ok())
+        );
     }
 
     #[test]
@@ -382,7 +434,7 @@ mod tests {
         let office: Vec<Permit> = (0..2500)
             .map(|n| {
                 let mut permit = admission.admit("imap", address(1)).unwrap();
-                permit.set_account(AccountId(n / 20)).unwrap();
+                permit.set_account(AccountId(n / 20), Details::default()).unwrap();
                 permit
             })
             .collect();
@@ -408,16 +460,42 @@ mod tests {
         assert!(counts.by_address.is_empty() && counts.messages_by_place.is_empty());
     }
 
-    #[test]
-    fn a_revoked_account_ends_its_connections() {
+    #[tokio::test]
+    async fn logins_are_listed_and_ended() {
         let admission = Admission::new(&TierBudget::of(Tier::OneGb));
-        let mut permit = admission.admit("imap", "192.0.2.1".parse().unwrap()).unwrap();
-        assert!(permit.set_account(AccountId(7)).is_ok());
-        admission.close_account(AccountId(8));
-        assert!(!permit.revoked().unwrap().is_cancelled());
+        let mut permits: Vec<Permit> =
+            (1..=3).map(|n| admission.admit("imap", address(n)).unwrap()).collect();
+        let with = |app_password| Details { app_password, ..Details::default() };
+        permits[0].set_account(AccountId(7), with(None)).unwrap();
+        permits[1].set_account(AccountId(7), with(Some(2))).unwrap();
+        permits[2].set_account(AccountId(8), with(Some(2))).unwrap();
+        let over = |permit: &Permit| {
+            let live = permit.live().unwrap();
+            let mut waiting = std::pin::pin!(live.over());
+            let mut nobody = std::task::Context::from_waker(std::task::Waker::noop());
+            waiting.as_mut().poll(&mut nobody).is_ready()
+        };
+        let ended = |all: &[Permit]| all.iter().map(over).collect::<Vec<_>>();
+        admission.close_app_password(AccountId(7), 2);
+        assert_eq!(ended(&permits), [false, true, false]);
+        let known = admission.sessions(Some(AccountId(7)));
+        assert_eq!(known.iter().map(|it| it.app_password).collect::<Vec<_>>(), [None, Some(2)]);
+        let id = admission.sessions(Some(AccountId(8)))[0].id.clone();
+        assert!(!admission.end_session(&id, Some(AccountId(7))), "another's");
+        assert!(admission.end_session(&id, Some(AccountId(8))));
+        assert_eq!(ended(&permits), [false, true, true]);
         admission.close_account(AccountId(7));
-        assert!(permit.revoked().unwrap().is_cancelled());
-        assert!(permit.set_account(AccountId(7)).is_ok(), "a new login is let in");
-        assert!(!permit.revoked().unwrap().is_cancelled());
+        assert_eq!(ended(&permits), [true, true, true]);
+        permits[0].set_account(AccountId(7), with(None)).unwrap();
+        assert!(!over(&permits[0]), "a new login is let in");
+        drop(permits);
+        assert!(admission.sessions(None).is_empty());
+    }
+
+    #[test]
+    fn a_login_costs_little() {
+        // Two counters of the Arc, the heap's own 16 bytes, and a place in the tree at its emptiest.
+        let heap = size_of::<crate::live::Live>() + 16 + 16;
+        assert!(heap + 2 * size_of::<(u64, Arc<Live>)>() <= 200, "{heap}");
     }
 }

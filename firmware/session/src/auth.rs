@@ -4,6 +4,13 @@
 //! Mail clients log in again and again with the same password. A login that was right is remembered for a
 //! while as a keyed hash, so that only the first pays for argon2. Never logged: a password, a hash.
 
+mod login;
+mod second_factor;
+
+pub use login::Login;
+pub(crate) use login::ScramUser;
+pub use second_factor::NewTotp;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,15 +18,15 @@ use std::time::Duration;
 
 use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
-use base::{Address, TierBudget};
-use store::{Account, AccountState, Store, StoreError};
+use base::{Address, Clock, TierBudget};
+use store::{Account, Store, StoreError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::elsewhere::PasswordKeeper;
 use crate::sasl::scram::Verifier;
-use crate::schemes;
-use crate::throttle::Throttle;
+use crate::throttle::{Attempt, Throttle, Verdict};
+use crate::{LoginError, app_password, schemes};
 
 /// Logins that may wait for a hash before the next is told to come later.
 const WAITING_MAX: usize = 2_000;
@@ -35,35 +42,6 @@ const REMEMBERED_MAX: usize = 10_000;
 const MEMORY_KB: u32 = 19_456;
 const PASSES: u32 = 2;
 
-/// Why a login was refused. What the client hears never tells an unknown name from a wrong password.
-#[derive(Debug, thiserror::Error)]
-pub enum LoginError {
-    /// Unknown name or wrong password.
-    #[error("wrong name or password")]
-    Wrong,
-    /// Too many wrong tries from that network for that name.
-    #[error("too many wrong tries")]
-    Throttled,
-    /// The account may not log in.
-    #[error("the account is disabled")]
-    Disabled,
-    /// The client's message is none of the mechanism.
-    #[error("not a message of the mechanism")]
-    Malformed,
-    /// Right, but nobody may act as somebody else.
-    #[error("acting as another is not allowed")]
-    NotAllowed,
-    /// Too many logins at once.
-    #[error("too busy")]
-    Busy,
-    /// Who keeps the password cannot be asked, and has not been for too long.
-    #[error("the external directory does not answer")]
-    Unavailable,
-    /// The directory could not be asked.
-    #[error("the directory cannot be read")]
-    Store(#[from] StoreError),
-}
-
 /// Checks passwords. Cheap to clone.
 #[derive(Clone)]
 pub struct Auth {
@@ -75,6 +53,7 @@ struct Shared {
     at_once: Semaphore,
     waiting: Semaphore,
     throttle: Mutex<Throttle>,
+    clock: Arc<dyn Clock>,
     remembered: Mutex<BTreeMap<[u8; 32], Instant>>,
     keeper: OnceLock<Arc<dyn PasswordKeeper>>,
     /// Random per start: what is remembered is of no use elsewhere.
@@ -104,9 +83,9 @@ fn hash_now(password: &[u8]) -> Option<String> {
 }
 
 /// What is stored of a password: the PHC string and, where SCRAM can take it, its verifier.
-fn record_now(password: &[u8]) -> Option<String> {
+fn record_now(password: &[u8], scram_salt: Option<&[u8]>) -> Option<String> {
     let hash = hash_now(password)?;
-    Some(match Verifier::derive(password) {
+    Some(match Verifier::derive(password, scram_salt) {
         Some(verifier) => format!("{hash} {verifier}"),
         None => hash,
     })
@@ -123,25 +102,10 @@ async fn off_thread<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|_| LoginError::Busy)
 }
 
-/// Whom a SCRAM exchange is about.
-pub(crate) struct ScramUser {
-    pub(crate) account: Option<Account>,
-    pub(crate) verifier: Verifier,
-    counted: String,
-}
-
-/// Wrong tries count for the account, however it was called; what names nobody is cut short.
-fn counted(account: Option<&Account>, login: &str) -> String {
-    match account {
-        Some(account) => account.address.key(),
-        None => login.trim().chars().take(LOGIN_MAX / 4).collect(),
-    }
-}
-
 impl Auth {
     /// A checker over the accounts of `store`.
     #[must_use]
-    pub fn new(store: Store, budget: &TierBudget) -> Self {
+    pub fn new(store: Store, budget: &TierBudget, clock: Arc<dyn Clock>) -> Self {
         let mut key = [0; 32];
         if getrandom::fill(&mut key).is_err() {
             tracing::error!("no random numbers: logins are not remembered safely");
@@ -152,7 +116,8 @@ impl Auth {
                 store,
                 at_once: Semaphore::new(at_once),
                 waiting: Semaphore::new(WAITING_MAX),
-                throttle: Mutex::default(),
+                throttle: Mutex::new(Throttle::new(key)),
+                clock,
                 remembered: Mutex::default(),
                 keeper: OnceLock::new(),
                 key,
@@ -187,16 +152,32 @@ impl Auth {
     /// # Errors
     /// [`LoginError::Busy`].
     pub async fn hash(&self, password: &str) -> Result<String, LoginError> {
-        let password = password.as_bytes().to_vec();
-        let _turn = self.turn().await?;
-        off_thread(move || record_now(&password)).await?.ok_or(LoginError::Busy)
+        self.hash_with(password.as_bytes(), None).await
+    }
+
+    /// As [`Auth::hash`], for an account that is there: SCRAM's salt stays, as its app passwords have it too.
+    ///
+    /// # Errors
+    /// [`LoginError::Busy`], [`LoginError::Store`].
+    pub async fn hash_again(
+        &self,
+        account: &Account,
+        password: &str,
+    ) -> Result<String, LoginError> {
+        let known = self.shared.store.credentials(account.id)?;
+        self.hash_with(password.as_bytes(), app_password::scram_salt(Some(account), &known)).await
     }
 
     /// As [`Auth::hash`], of bytes.
-    pub(crate) async fn record(&self, password: &[u8]) -> Result<String, LoginError> {
+    pub(crate) async fn hash_with(
+        &self,
+        password: &[u8],
+        scram_salt: Option<Vec<u8>>,
+    ) -> Result<String, LoginError> {
         let password = password.to_vec();
         let _turn = self.turn().await?;
-        off_thread(move || record_now(&password)).await?.ok_or(LoginError::Busy)
+        let record = off_thread(move || record_now(&password, scram_salt.as_deref())).await?;
+        record.ok_or(LoginError::Busy)
     }
 
     /// True if a password is of a length that is looked at.
@@ -225,7 +206,7 @@ impl Auth {
     /// # Errors
     /// [`LoginError::Busy`].
     pub async fn verify(&self, phc: &str, password: &[u8]) -> Result<bool, LoginError> {
-        self.verify_while(phc, password, || true).await
+        self.verify_while(phc, password, || Ok(())).await
     }
 
     /// As [`Auth::verify`]; `may_try` is asked when the turn has come: others failed while this one waited.
@@ -233,7 +214,7 @@ impl Auth {
         &self,
         phc: &str,
         password: &[u8],
-        may_try: impl Fn() -> bool,
+        may_try: impl Fn() -> Result<(), LoginError>,
     ) -> Result<bool, LoginError> {
         if password.len() > PASSWORD_MAX {
             return Ok(false);
@@ -247,9 +228,7 @@ impl Auth {
         if self.is_remembered(&token) {
             return Ok(true);
         }
-        if !may_try() {
-            return Err(LoginError::Throttled);
-        }
+        may_try()?;
         let (phc, password) = (phc.to_owned(), password.to_vec());
         let right = off_thread(move || verify_now(&phc, &password)).await?;
         if right {
@@ -258,7 +237,25 @@ impl Auth {
         Ok(right)
     }
 
-    /// Checks a password that is not an account's (the administrator's) with the same throttle.
+    /// Whether a try may go on.
+    fn may_try(&self, attempt: &Attempt) -> Result<(), LoginError> {
+        match lock(&self.shared.throttle).judge(attempt, Instant::now()) {
+            Verdict::Go => Ok(()),
+            Verdict::SameWrong => Err(LoginError::Wrong),
+            Verdict::Wait(wait) => Err(LoginError::Throttled(wait)),
+        }
+    }
+
+    fn failed(&self, attempt: &Attempt) {
+        lock(&self.shared.throttle).failed(attempt, Instant::now());
+    }
+
+    fn succeeded(&self, attempt: &Attempt) {
+        lock(&self.shared.throttle).succeeded(attempt, Instant::now());
+    }
+
+    /// Checks a password that is not an account's (the administrator's), or a secret that is shown again to
+    /// confirm something, with the same throttle.
     ///
     /// # Errors
     /// Why not.
@@ -269,182 +266,45 @@ impl Auth {
         password: &[u8],
         peer: IpAddr,
     ) -> Result<(), LoginError> {
-        let may_try = || !lock(&self.shared.throttle).is_blocked(name, peer, Instant::now());
-        if !may_try() {
-            return Err(LoginError::Throttled);
-        }
+        let attempt = self.try_password(name, phc, password, peer).await?;
+        self.succeeded(&attempt);
+        Ok(())
+    }
+
+    /// As [`Auth::check`]; the caller says when the login has succeeded.
+    async fn try_password(
+        &self,
+        name: &str,
+        phc: Option<&str>,
+        password: &[u8],
+        peer: IpAddr,
+    ) -> Result<Attempt, LoginError> {
+        let against = phc.unwrap_or_default();
+        let attempt = lock(&self.shared.throttle).attempt(name, peer, Some((against, password)));
+        self.may_try(&attempt)?;
         let known = phc.is_some();
         let phc = phc.unwrap_or(&self.shared.decoy);
-        let right = self.verify_while(phc, password, may_try).await? && known;
+        let right = self.verify_while(phc, password, || self.may_try(&attempt)).await? && known;
         if !right {
-            lock(&self.shared.throttle).failed(name, peer, Instant::now());
+            self.failed(&attempt);
             return Err(LoginError::Wrong);
         }
-        lock(&self.shared.throttle).succeeded(name, peer);
-        Ok(())
+        Ok(attempt)
     }
 
-    /// The account of `login` (an address or alias; the local part alone where there is one domain) if the
-    /// password is right.
+    /// Whether a secret of the box's own making (a token) may be tried from there.
     ///
     /// # Errors
-    /// Why not.
-    pub async fn login(
-        &self,
-        login: &str,
-        password: &[u8],
-        peer: IpAddr,
-    ) -> Result<Account, LoginError> {
-        let account = self.find(login)?;
-        self.login_as(account, login, password, peer).await
+    /// [`LoginError::Throttled`]; [`LoginError::Wrong`] if it was tried a moment ago.
+    pub fn may_guess(&self, what: &str, secret: &[u8], peer: IpAddr) -> Result<(), LoginError> {
+        let attempt = lock(&self.shared.throttle).attempt(what, peer, Some(("", secret)));
+        self.may_try(&attempt)
     }
 
-    /// As [`Auth::login`] where the protocol has its own way of naming an account; `None` takes as long and
-    /// is refused as a wrong password is.
-    ///
-    /// # Errors
-    /// Why not.
-    pub async fn login_as(
-        &self,
-        account: Option<Account>,
-        named: &str,
-        password: &[u8],
-        peer: IpAddr,
-    ) -> Result<Account, LoginError> {
-        let counted = counted(account.as_ref(), named);
-        // Who may not log in need not be asked for there, where it would count as a wrong try.
-        let is_asked =
-            |account: &&Account| account.source.is_some() && account.state == AccountState::Active;
-        let elsewhere = account.as_ref().filter(is_asked);
-        if let Some(account) = elsewhere {
-            self.check_elsewhere(account, &counted, password, peer).await?;
-        } else {
-            let stored = account.as_ref().and_then(|a| a.password_hash.as_deref());
-            self.check(&counted, stored, password, peer).await?;
-        }
-        if let Some(account) = account.as_ref().filter(|account| account.source.is_none()) {
-            if account.password_hash.as_deref().is_some_and(schemes::is_foreign) {
-                self.renew(account, password).await;
-            } else if account.scram_verifier.is_none() {
-                self.add_verifier(account, password).await;
-            }
-        }
-        match account {
-            Some(account) if account.state == AccountState::Active => Ok(account),
-            Some(_) => Err(LoginError::Disabled),
-            None => Err(LoginError::Wrong),
-        }
-    }
-
-    /// As [`Auth::check`], of who comes from an external directory.
-    async fn check_elsewhere(
-        &self,
-        account: &Account,
-        counted: &str,
-        password: &[u8],
-        peer: IpAddr,
-    ) -> Result<(), LoginError> {
-        let may_try = || !lock(&self.shared.throttle).is_blocked(counted, peer, Instant::now());
-        if !may_try() {
-            return Err(LoginError::Throttled);
-        }
-        if !self.is_right_elsewhere(account, password, may_try).await? {
-            lock(&self.shared.throttle).failed(counted, peer, Instant::now());
-            return Err(LoginError::Wrong);
-        }
-        lock(&self.shared.throttle).succeeded(counted, peer);
-        Ok(())
-    }
-
-    /// Derives what SCRAM needs of a password that was set before it was known. The login does not depend
-    /// on it.
-    async fn add_verifier(&self, account: &Account, password: &[u8]) {
-        let Some(hash) = account.password_hash.clone() else { return };
-        if !Verifier::can_take(password) {
-            return;
-        }
-        let Ok(_turn) = self.turn().await else { return };
-        let password = password.to_vec();
-        let Ok(Some(verifier)) = off_thread(move || Verifier::derive(&password)).await else {
-            return;
-        };
-        let stored =
-            self.shared.store.add_scram_verifier(account.id, hash, verifier.to_string()).await;
-        if let Err(err) = stored {
-            tracing::warn!(account = %account.id, %err, "no SCRAM verifier stored");
-        }
-    }
-
-    /// Puts our own hash in the place of one that came from another server. The login does not depend on it.
-    async fn renew(&self, account: &Account, password: &[u8]) {
-        let Ok(_turn) = self.turn().await else { return };
-        let owned = password.to_vec();
-        let Ok(Some(record)) = off_thread(move || record_now(&owned)).await else { return };
-        let old = account.password_hash.clone().unwrap_or_default();
-        if let Err(err) = self.shared.store.replace_password(account.id, old, record).await {
-            tracing::warn!(account = %account.id, %err, "the old password hash stays");
-        }
-    }
-
-    /// Whom a SCRAM exchange is about. An unknown name gets a verifier that nothing proves, with a salt
-    /// that is the same at each try.
-    pub(crate) async fn scram_user(
-        &self,
-        login: &str,
-        peer: IpAddr,
-    ) -> Result<ScramUser, LoginError> {
-        let account = self.find(login)?;
-        let counted = counted(account.as_ref(), login);
-        if lock(&self.shared.throttle).is_blocked(&counted, peer, Instant::now()) {
-            return Err(LoginError::Throttled);
-        }
-        // Who comes from elsewhere is asked for there, which needs the password: no SCRAM.
-        let account = account.filter(|account| account.source.is_none());
-        let known = account.as_ref().and_then(|account| account.scram_verifier.as_deref());
-        let verifier = match known.and_then(Verifier::parse) {
-            Some(verifier) => verifier,
-            None => Verifier::decoy(&self.login_secret().await?, &counted),
-        };
-        Ok(ScramUser { account, verifier, counted })
-    }
-
-    /// The end of a SCRAM exchange.
-    pub(crate) fn scram_proved(
-        &self,
-        user: ScramUser,
-        is_right: bool,
-        peer: IpAddr,
-    ) -> Result<Account, LoginError> {
-        let ScramUser { account, counted, .. } = user;
-        // Others failed while this one was on its way.
-        if lock(&self.shared.throttle).is_blocked(&counted, peer, Instant::now()) {
-            return Err(LoginError::Throttled);
-        }
-        let account = account.filter(|account| is_right && account.scram_verifier.is_some());
-        let Some(account) = account else {
-            lock(&self.shared.throttle).failed(&counted, peer, Instant::now());
-            return Err(LoginError::Wrong);
-        };
-        lock(&self.shared.throttle).succeeded(&counted, peer);
-        if account.state == AccountState::Active { Ok(account) } else { Err(LoginError::Disabled) }
-    }
-
-    /// The box's secret for decoys, made at its first use.
-    async fn login_secret(&self) -> Result<String, LoginError> {
-        let known = self.shared.store.settings().login_secret.clone();
-        if !known.is_empty() {
-            return Ok(known);
-        }
-        let mut fresh = [0; 32];
-        getrandom::fill(&mut fresh).map_err(|_| LoginError::Busy)?;
-        let fresh = base::hex::encode(&fresh);
-        let change = move |settings: &mut store::Settings| {
-            if settings.login_secret.is_empty() {
-                settings.login_secret = fresh;
-            }
-        };
-        let settings = self.shared.store.update_settings(Box::new(change)).await?;
-        Ok(settings.login_secret.clone())
+    /// Counts a wrong one.
+    pub fn guessed_wrong(&self, what: &str, secret: &[u8], peer: IpAddr) {
+        let attempt = lock(&self.shared.throttle).attempt(what, peer, Some(("", secret)));
+        self.failed(&attempt);
     }
 
     /// True if `login` is a name of the account.

@@ -7,7 +7,6 @@ use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use tokio::time::Instant;
 use crate::accept::{HANDSHAKE_TIMEOUT, end};
 use crate::admission::{Compressing, Permit, Refusal};
 use crate::deflate::Deflated;
+use crate::live::{self, Details};
 use crate::stream::Stream;
 use crate::{Context, trace};
 
@@ -81,6 +81,8 @@ pub struct Conn {
     peer: IpAddr,
     session: String,
     permit: Permit,
+    /// What the client calls itself, until somebody is logged in.
+    client: Option<Box<str>>,
     input: Vec<u8>,
     /// Bytes of `input` that are used up.
     used: usize,
@@ -88,12 +90,6 @@ pub struct Conn {
     timeout: Duration,
     login_by: Option<Instant>,
     mask_next: bool,
-}
-
-/// A short name for a connection in the logs, unique until the daemon ends.
-fn next_session() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    format!("s{:x}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Conn {
@@ -113,8 +109,9 @@ impl Conn {
             stream,
             ctx,
             peer,
-            session: next_session(),
+            session: live::name_of(permit.number()),
             permit,
+            client: None,
             input: Vec::new(),
             used: 0,
             output: Vec::new(),
@@ -215,14 +212,42 @@ impl Conn {
         self.timeout = timeout;
     }
 
-    /// Counts the connection for an account and lifts the login limit.
+    /// Counts the connection for an account and lifts the login limit. `app_password` is the number of the one
+    /// that was used.
     ///
     /// # Errors
     /// The account, or the box, has its maximum of connections already.
-    pub fn set_login(&mut self, account: AccountId) -> Result<(), Refusal> {
-        self.permit.set_account(account)?;
+    pub fn set_login(
+        &mut self,
+        account: AccountId,
+        app_password: Option<u32>,
+    ) -> Result<(), Refusal> {
+        let tls = self.stream.tls().and_then(|tls| tls.protocol_version());
+        let tls = tls.and_then(|version| match version {
+            rustls::ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
+            rustls::ProtocolVersion::TLSv1_3 => Some("TLSv1.3"),
+            _ => None,
+        });
+        let since = self.ctx.clock.now();
+        let client = self.client.take();
+        self.permit.set_account(account, Details { since, tls, app_password, client })?;
         self.login_by = None;
         Ok(())
+    }
+
+    /// The number of the app password that was used.
+    #[must_use]
+    pub fn app_password(&self) -> Option<u32> {
+        self.permit.live().and_then(live::Live::app_password)
+    }
+
+    /// What the client calls itself, for the list of logins.
+    pub fn set_client(&mut self, text: &str) {
+        let name = live::client_name(text);
+        match self.permit.live() {
+            Some(login) => login.set_client(name),
+            None => self.client = name,
+        }
     }
 
     /// The wire trace shows the next line read as `<secret>`.
@@ -288,7 +313,7 @@ impl Conn {
             Some(login_by) if login_by < by_timeout => (login_by, ConnError::NoLogin),
             _ => (by_timeout, ConnError::TimedOut),
         };
-        let revoked = self.permit.revoked();
+        let revoked = self.permit.live();
         tokio::select! {
             biased;
             () = cancelled(revoked) => Err(ConnError::Revoked),
@@ -339,7 +364,7 @@ impl Conn {
             if self.buffered().len() > BUFFER_MAX {
                 // Nothing more is read; the limits go on.
                 let waiting = tokio::time::sleep(LAST_WORD);
-                let revoked = self.permit.revoked();
+                let revoked = self.permit.live();
                 tokio::select! {
                     () = self.ctx.shutdown.cancelled() => return ConnError::Shutdown,
                     () = cancelled(revoked) => return ConnError::Revoked,
@@ -507,10 +532,10 @@ impl Conn {
     }
 }
 
-/// Waits for a token, for ever where there is none.
-async fn cancelled(token: Option<&crate::Shutdown>) {
-    match token {
-        Some(token) => token.cancelled().await,
+/// Waits for the end of a login, for ever where there is none.
+async fn cancelled(login: Option<&live::Live>) {
+    match login {
+        Some(login) => login.over().await,
         None => std::future::pending().await,
     }
 }

@@ -36,7 +36,7 @@ impl Context {
         tls: Tls,
         shutdown: Shutdown,
     ) -> Self {
-        let auth = Auth::new(store.clone(), &budget);
+        let auth = Auth::new(store.clone(), &budget, Arc::clone(&clock));
         let admission = Admission::new(&budget);
         Self { store, auth, admission, budget, clock, tls, shutdown }
     }

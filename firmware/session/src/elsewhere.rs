@@ -8,7 +8,7 @@ use std::pin::Pin;
 
 use store::Account;
 
-use crate::auth::{Auth, LoginError};
+use crate::{Auth, LoginError};
 
 /// What the keeper of a password says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Auth {
         &self,
         account: &Account,
         password: &[u8],
-        may_try: impl Fn() -> bool,
+        may_try: impl Fn() -> Result<(), LoginError>,
     ) -> Result<bool, LoginError> {
         // RFC 4513 §5.1.2: to many a directory a name without a password is nobody, whom it welcomes.
         if password.is_empty() || !self.is_taken(password) {
@@ -52,9 +52,7 @@ impl Auth {
         if !cached.is_empty() && self.remembers(cached, password) {
             return Ok(true);
         }
-        if !may_try() {
-            return Err(LoginError::Throttled);
-        }
+        may_try()?;
         let answer = match self.keeper() {
             Some(keeper) => keeper.ask(account, password).await,
             None => KeeperAnswer::Expired,
@@ -81,7 +79,7 @@ impl Auth {
             self.remember_right(&cached, password);
             None
         } else {
-            let Ok(record) = self.record(password).await else { return };
+            let Ok(record) = self.hash_with(password, None).await else { return };
             self.remember_right(record.split(' ').next().unwrap_or_default(), password);
             Some(record)
         };

@@ -8,28 +8,39 @@
 
 mod accept;
 mod admission;
+mod app_password;
 mod auth;
 mod conn;
 mod context;
 mod deflate;
 mod elsewhere;
+mod letters;
+mod live;
+mod login_error;
+mod protocol;
 pub mod rules;
 pub mod sasl;
 pub mod schemes;
 mod stream;
 mod throttle;
 mod tls;
+mod totp;
 pub mod trace;
 
 pub use accept::{Service, serve};
 pub use admission::{Admission, Compressing, Refusal, Transit, Usage};
-pub use auth::{Auth, LoginError};
+pub use auth::{Auth, Login, NewTotp};
 pub use conn::{Conn, ConnError, Line};
 pub use context::Context;
 pub use elsewhere::{KeeperAnswer, KeeperReply, PasswordKeeper};
+pub use live::LiveSession;
+pub use login_error::LoginError;
+pub use protocol::Protocol;
 pub use throttle::network_of;
 pub use tls::{CertificateInfo, Tls, TlsError};
 pub use tokio_util::sync::CancellationToken as Shutdown;
+#[doc(hidden)]
+pub use totp::code_of_now;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use base::{Clock, SystemClock, Tier, TierBudget};
 use store::{Options, Store};
 use tokio::io::AsyncWriteExt;
 
-use crate::{Conn, ConnError, Context, Line, Shutdown, Tls};
+use crate::{Conn, ConnError, Context, Line, Protocol, Shutdown, Tls};
 
 async fn context(dir: &std::path::Path) -> Context {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -55,7 +55,7 @@ async fn a_revoked_login_ends_a_waiting_connection() {
     let dir = tempfile::tempdir().unwrap();
     let ctx = context(dir.path()).await;
     let (mut conn, _client) = pipe(&ctx);
-    conn.set_login(base::AccountId(7)).unwrap();
+    conn.set_login(base::AccountId(7), None).unwrap();
     let waiting = tokio::spawn(async move { conn.readable().await });
     ctx.admission.close_account(base::AccountId(7));
     assert!(matches!(waiting.await.unwrap(), Err(ConnError::Revoked)));
@@ -66,7 +66,7 @@ async fn scram(ctx: &Context, name: &str, password: &str) -> Result<String, crat
     use crate::sasl::{Exchange, Step, scram::client_final};
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let (conn, _other_end) = Conn::in_memory(ctx.clone(), here).unwrap();
-    let mut exchange = Exchange::new("scram-sha-256", &conn).unwrap();
+    let mut exchange = Exchange::new("scram-sha-256", &conn, Protocol::Imap).unwrap();
     let bare = format!("n={name},r=abc");
     let Step::Challenge(first) = exchange.step(format!("n,,{bare}").as_bytes()).await? else {
         panic!("no challenge")
@@ -76,9 +76,9 @@ async fn scram(ctx: &Context, name: &str, password: &str) -> Result<String, crat
     let last = client_final(password, b"n,,", &bare, &first);
     let Step::Challenge(proof) = exchange.step(last.as_bytes()).await? else { panic!("no proof") };
     assert!(proof.starts_with(b"v="));
-    let Step::Done(account) = exchange.step(b"").await? else { panic!("not done") };
+    let Step::Done(login) = exchange.step(b"").await? else { panic!("not done") };
     assert!(exchange.step(b"").await.is_err(), "an exchange ends once");
-    Ok(account.address.to_string())
+    Ok(login.account.address.to_string())
 }
 
 /// RFC 5802: who knows the password gets in, whenever it was set; a stranger learns nothing of names.
@@ -109,7 +109,7 @@ async fn scram_lets_in_who_knows_the_password() {
 
     // The next PLAIN brings the verifier.
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    ctx.auth.login("anna@office.test", "gr\u{fc}n".as_bytes(), here).await.unwrap();
+    ctx.auth.login("anna@office.test", "gr\u{fc}n".as_bytes(), here, Protocol::Imap).await.unwrap();
     assert!(account().scram_verifier.is_some());
     assert_eq!(account().password_hash.as_deref(), Some(phc));
     assert_eq!(scram(&ctx, "anna@office.test", "gr\u{fc}n").await.unwrap(), "anna@office.test");
@@ -137,7 +137,7 @@ async fn scram_lets_in_who_knows_the_password() {
     for _ in 0..10 {
         drop(scram(&ctx, "anna", "guess").await);
     }
-    assert!(matches!(scram(&ctx, "anna", "blau").await, Err(LoginError::Throttled)));
+    assert!(matches!(scram(&ctx, "anna", "blau").await, Err(LoginError::Throttled(_))));
 }
 
 /// A password that came with its hash from another server lets in, and is kept in our form from then on.
@@ -158,7 +158,9 @@ async fn a_foreign_hash_is_replaced_at_the_first_login() {
     let id = store.create_account(new).await.unwrap();
     let account = || store.account(id).unwrap().unwrap();
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let login = |password: &'static [u8]| ctx.auth.login("anna@office.test", password, here);
+    let login = |password: &'static [u8]| {
+        ctx.auth.login("anna@office.test", password, here, Protocol::Imap)
+    };
     assert!(matches!(login(b"other").await, Err(crate::LoginError::Wrong)));
     assert!(account().password_hash.unwrap().starts_with("{SSHA}"));
     login(b"secret").await.unwrap();

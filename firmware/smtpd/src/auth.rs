@@ -4,7 +4,7 @@
 //! tells an unknown name from a wrong password.
 
 use session::sasl::{self, Exchange, Step};
-use session::{ConnError, Line, LoginError};
+use session::{ConnError, Line, Login, LoginError, Protocol};
 use smtp::{HelloKind, Reply};
 
 use crate::session::{Next, Session};
@@ -31,11 +31,11 @@ impl Session {
         if let Some(refusal) = self.auth_refusal() {
             return Ok(self.conclude(&refusal));
         }
-        let Some(mut exchange) = Exchange::new(mechanism, &self.conn) else {
+        let Some(mut exchange) = Exchange::new(mechanism, &self.conn, Protocol::Smtp) else {
             return Ok(self.conclude(&replies::UNKNOWN_MECHANISM));
         };
         match self.exchange(&mut exchange, initial).await {
-            Ok(Ok(account)) => Ok(self.logged_in(*account)),
+            Ok(Ok(login)) => Ok(self.logged_in(*login)),
             Ok(Err(err)) => Ok(self.login_failed(&err)),
             Err(Broken::Said(reply)) => Ok(self.conclude(&reply)),
             Err(Broken::Gone(err)) => Err(err),
@@ -47,7 +47,7 @@ impl Session {
         &mut self,
         exchange: &mut Exchange,
         initial: Option<String>,
-    ) -> Result<Result<Box<store::Account>, LoginError>, Broken> {
+    ) -> Result<Result<Box<Login>, LoginError>, Broken> {
         let mut response = match initial {
             Some(initial) => initial.into_bytes(),
             None => self.ask(exchange.first_challenge()).await?,
@@ -58,7 +58,7 @@ impl Session {
             };
             match exchange.step(&bytes).await {
                 Ok(Step::Challenge(challenge)) => response = self.ask(&challenge).await?,
-                Ok(Step::Done(account)) => return Ok(Ok(account)),
+                Ok(Step::Done(login)) => return Ok(Ok(login)),
                 Err(LoginError::Malformed) => return Err(Broken::Said(replies::BAD_BASE64)),
                 Err(err) => return Ok(Err(err)),
             }
@@ -102,8 +102,12 @@ impl Session {
         }
     }
 
-    fn logged_in(&mut self, account: store::Account) -> Next {
-        if self.conn.set_login(account.id).is_err() {
+    fn logged_in(&mut self, login: Login) -> Next {
+        let Login { account, app_password } = login;
+        if let Some(hello) = &self.hello {
+            self.conn.set_client(&hello.name);
+        }
+        if self.conn.set_login(account.id, app_password).is_err() {
             self.say(&replies::TOO_MANY_OF_ACCOUNT);
             return Next::Close;
         }
@@ -121,12 +125,16 @@ impl Session {
 
     fn login_failed(&mut self, err: &LoginError) -> Next {
         let reply = match err {
-            LoginError::Wrong | LoginError::NotAllowed | LoginError::Malformed => {
-                replies::WRONG_PASSWORD
-            }
+            LoginError::AppPasswordNeeded => replies::APP_PASSWORD_NEEDED,
+            LoginError::OtherProtocol => replies::OTHER_PROTOCOL,
+            LoginError::Wrong
+            | LoginError::CodeNeeded
+            | LoginError::WrongCode
+            | LoginError::NotAllowed
+            | LoginError::Malformed => replies::WRONG_PASSWORD,
             // Only who has the right password is told.
             LoginError::Disabled => replies::LOGIN_DISABLED,
-            LoginError::Throttled
+            LoginError::Throttled(_)
             | LoginError::Busy
             | LoginError::Unavailable
             | LoginError::Store(_) => replies::LOGIN_LATER,

@@ -57,6 +57,11 @@ pub(crate) const SASL_TOO_LONG: Reply =
     fixed(500, 5, 5, 6, "Authentication exchange line too long");
 pub(crate) const WRONG_PASSWORD: Reply = fixed(535, 5, 7, 8, "Name or password is wrong");
 pub(crate) const LOGIN_DISABLED: Reply = fixed(525, 5, 7, 13, "This account may not log in");
+// As the large providers say it.
+pub(crate) const APP_PASSWORD_NEEDED: Reply =
+    fixed(535, 5, 7, 9, "A second factor protects this account: use an app password here");
+pub(crate) const OTHER_PROTOCOL: Reply =
+    fixed(535, 5, 7, 8, "This app password is for other protocols");
 pub(crate) const LOGIN_LATER: Reply = fixed(454, 4, 7, 0, "Cannot check this now, try again later");
 pub(crate) const TOO_MANY_OF_ACCOUNT: Reply =
     fixed(421, 4, 7, 0, "Too many connections of this account");
@@ -82,6 +87,7 @@ pub(crate) const TOO_MANY_MESSAGES: Reply =
     fixed(421, 4, 7, 0, "Enough messages for one connection, connect again");
 pub(crate) const TIMED_OUT: Reply = fixed(421, 4, 4, 2, "Waited too long, closing");
 pub(crate) const LOGIN_TIMED_OUT: Reply = fixed(421, 4, 7, 0, "No login in time, closing");
+pub(crate) const LOGIN_ENDED: Reply = fixed(421, 4, 7, 0, "This login was ended");
 pub(crate) const STOPPING: Reply = fixed(421, 4, 3, 2, "The server is stopping, try again later");
 
 /// 354; RFC 2034 §4 knows no enhanced code of class 3.

@@ -275,6 +275,7 @@ impl Session {
                 ConnError::TimedOut => self.say(&replies::TIMED_OUT),
                 ConnError::NoLogin => self.say(&replies::LOGIN_TIMED_OUT),
                 ConnError::Shutdown => self.say(&replies::STOPPING),
+                ConnError::Revoked => self.say(&replies::LOGIN_ENDED),
                 ConnError::Flood => self.say(&replies::LINE_TOO_LONG),
                 // Its sending side is closed; it may still read what it was promised.
                 ConnError::Closed => {}

@@ -151,11 +151,17 @@ impl From<LoginError> for ApiError {
     fn from(err: LoginError) -> Self {
         match err {
             LoginError::Wrong => Self::forbidden("wrong-login"),
-            // Session's throttle doubles its wait; it is asked again rather than told.
-            LoginError::Throttled => Self::throttled(15),
+            LoginError::Throttled(wait) => {
+                Self::throttled(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+            }
+            LoginError::CodeNeeded => Self::new(StatusCode::UNAUTHORIZED, "code-needed"),
+            LoginError::WrongCode => Self::forbidden("wrong-code"),
             LoginError::Disabled => Self::forbidden("account-disabled"),
-            // Of SASL, which the web pages do not speak.
-            LoginError::Malformed | LoginError::NotAllowed => Self::forbidden("wrong-login"),
+            // Of SASL and of app passwords, which the web pages do not take.
+            LoginError::Malformed
+            | LoginError::NotAllowed
+            | LoginError::AppPasswordNeeded
+            | LoginError::OtherProtocol => Self::forbidden("wrong-login"),
             LoginError::Busy => Self::busy(),
             LoginError::Unavailable => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "source-unavailable")

@@ -19,10 +19,12 @@ use store::{Account, AccountState, Origin, Store, Token, Via};
 use crate::Web;
 use crate::bearer;
 use crate::error::ApiError;
-use crate::sessions::{Key, Who};
+use crate::sessions::{Browser, Key, Who};
 
 /// The cookie's name. `__Host-`: only over HTTPS, only for this host (RFC 6265bis §4.1.3.2).
 const COOKIE: &str = "__Host-postroom";
+/// Characters kept of what a client calls itself.
+const CLIENT_MAX: usize = 200;
 /// A request is answered within this time.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -153,6 +155,23 @@ impl<S: Sync> FromRequestParts<S> for Peer {
 /// The user at the other end of the unix socket, put into each request by the server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerUid(pub(crate) u32);
+
+/// Where a request comes from and what its client calls itself.
+pub(crate) struct UserAgent {
+    pub(crate) address: IpAddr,
+    pub(crate) client: String,
+}
+
+impl<S: Sync> FromRequestParts<S> for UserAgent {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Peer(address) = Peer::from_request_parts(parts, state).await?;
+        let named = parts.headers.get(header::USER_AGENT).and_then(|name| name.to_str().ok());
+        let client = named.unwrap_or_default().chars().take(CLIENT_MAX).collect();
+        Ok(Self { address, client })
+    }
+}
 
 /// Who asks, if anybody is known.
 pub(crate) struct Visitor(pub(crate) Option<Identity>);
@@ -341,8 +360,11 @@ fn identify(web: &Web, headers: &HeaderMap) -> Result<Option<Identity>, ApiError
 pub(crate) fn open_session(
     web: &Web,
     who: Who,
+    from: UserAgent,
 ) -> Result<[(header::HeaderName, HeaderValue); 1], ApiError> {
-    let token = web.sessions().open(who).ok_or_else(ApiError::busy)?;
+    let UserAgent { address, client } = from;
+    let browser = Browser { address, client, at: web.ctx().clock.now() };
+    let token = web.sessions().open(who, browser).ok_or_else(ApiError::busy)?;
     let cookie = format!("{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict");
     let value = HeaderValue::from_str(&cookie).map_err(|_| ApiError::busy())?;
     Ok([(header::SET_COOKIE, value)])

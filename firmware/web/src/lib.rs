@@ -26,6 +26,7 @@ mod input;
 pub mod log_ring;
 mod network;
 mod outbound;
+mod pending_totp;
 pub mod provision;
 mod reach;
 mod redirect;

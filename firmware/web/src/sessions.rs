@@ -5,10 +5,12 @@
 //! (12 hours in the wizard), 12 hours in all.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use base::{AccountId, hex};
+use base::{AccountId, Timestamp, hex};
 use tokio::time::Instant;
 
 /// Without a request, a session ends after this.
@@ -31,12 +33,43 @@ pub(crate) enum Who {
     Socket(u32),
 }
 
+impl Who {
+    /// The account that connections and credentials count for; the login `admin` has the office's number.
+    pub(crate) fn account(self) -> Option<AccountId> {
+        match self {
+            Self::Setup => None,
+            Self::Admin => Some(store::OFFICE),
+            Self::Account(id) => Some(id),
+        }
+    }
+}
+
 /// The hash of a cookie.
 pub(crate) type Key = [u8; 32];
+
+/// Where a session was opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Browser {
+    pub(crate) address: IpAddr,
+    /// What it calls itself, cut; empty if it does not.
+    pub(crate) client: String,
+    pub(crate) at: Timestamp,
+}
+
+/// A session, as it is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) number: u64,
+    pub(crate) key: Key,
+    pub(crate) who: Who,
+    pub(crate) browser: Browser,
+}
 
 #[derive(Debug)]
 struct Entry {
     who: Who,
+    number: u64,
+    browser: Browser,
     created: Instant,
     seen: Instant,
 }
@@ -52,6 +85,8 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct Sessions {
     entries: Mutex<BTreeMap<Key, Entry>>,
+    /// The number of the next one.
+    next: AtomicU64,
     max: usize,
 }
 
@@ -62,7 +97,7 @@ fn key_of(token: &str) -> Key {
 impl Sessions {
     pub(crate) fn new(max: u32) -> Self {
         let max = usize::try_from(max).unwrap_or(usize::MAX).max(1);
-        Self { entries: Mutex::default(), max }
+        Self { entries: Mutex::default(), next: AtomicU64::new(1), max }
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<Key, Entry>> {
@@ -70,7 +105,7 @@ impl Sessions {
     }
 
     /// Opens a session; gives the cookie's value, or `None` when there is no randomness to be had.
-    pub(crate) fn open(&self, who: Who) -> Option<String> {
+    pub(crate) fn open(&self, who: Who, browser: Browser) -> Option<String> {
         let mut random = [0; 32];
         getrandom::fill(&mut random).ok()?;
         let token = hex::encode(&random);
@@ -85,7 +120,9 @@ impl Sessions {
                 entries.remove(&oldest);
             }
         }
-        entries.insert(key_of(&token), Entry { who, created: now, seen: now });
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let entry = Entry { who, number, browser, created: now, seen: now };
+        entries.insert(key_of(&token), entry);
         Some(token)
     }
 
@@ -113,6 +150,32 @@ impl Sessions {
         self.entries().retain(|key, entry| entry.who != who || kept == Some(key));
     }
 
+    /// Those that stand for somebody, of one or all, the oldest first.
+    pub(crate) fn list(&self, wanted: Option<Who>) -> Vec<Shown> {
+        let now = Instant::now();
+        let entries = self.entries();
+        let live = entries.iter().filter(|(_, entry)| !entry.is_over(now));
+        let shown = live.filter(|(_, entry)| wanted.is_none_or(|who| entry.who == who));
+        let mut shown: Vec<Shown> = shown
+            .map(|(key, entry)| Shown {
+                number: entry.number,
+                key: *key,
+                who: entry.who,
+                browser: entry.browser.clone(),
+            })
+            .collect();
+        shown.sort_by_key(|it| it.number);
+        shown
+    }
+
+    /// Ends the session of that number, if it is of `who` (or whosever it is); true if there was one.
+    pub(crate) fn end(&self, number: u64, who: Option<Who>) -> bool {
+        let mut entries = self.entries();
+        let before = entries.len();
+        entries.retain(|_, it| it.number != number || who.is_some_and(|who| it.who != who));
+        entries.len() < before
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         let now = Instant::now();
@@ -124,12 +187,17 @@ impl Sessions {
 mod tests {
     use super::*;
 
+    fn browser() -> Browser {
+        let address = IpAddr::from([192, 0, 2, 1]);
+        Browser { address, client: "Firefox".to_owned(), at: Timestamp(7) }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn sessions_end_by_themselves() {
         let sessions = Sessions::new(10);
-        let idle = sessions.open(Who::Admin).unwrap();
-        let busy = sessions.open(Who::Account(AccountId(1))).unwrap();
-        let setup = sessions.open(Who::Setup).unwrap();
+        let idle = sessions.open(Who::Admin, browser()).unwrap();
+        let busy = sessions.open(Who::Account(AccountId(1)), browser()).unwrap();
+        let setup = sessions.open(Who::Setup, browser()).unwrap();
         for _ in 0..23 {
             tokio::time::advance(Duration::from_secs(29 * 60)).await;
             assert!(sessions.find(&busy).is_some());
@@ -144,14 +212,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_oldest_makes_room_and_a_person_can_be_signed_out() {
         let sessions = Sessions::new(2);
-        let first = sessions.open(Who::Admin).unwrap();
+        let first = sessions.open(Who::Admin, browser()).unwrap();
         tokio::time::advance(Duration::from_secs(1)).await;
-        let second = sessions.open(Who::Account(AccountId(1))).unwrap();
-        let third = sessions.open(Who::Account(AccountId(1))).unwrap();
+        let second = sessions.open(Who::Account(AccountId(1)), browser()).unwrap();
+        let third = sessions.open(Who::Account(AccountId(1)), browser()).unwrap();
         assert!(sessions.find(&first).is_none() && sessions.find(&second).is_some());
         let (kept, _) = sessions.find(&third).unwrap();
         sessions.close_all(Who::Account(AccountId(1)), Some(&kept));
         assert!(sessions.find(&second).is_none() && sessions.find(&third).is_some());
+        let [shown] = &sessions.list(Some(Who::Account(AccountId(1))))[..] else { panic!() };
+        assert_eq!((shown.key, shown.browser.client.as_str()), (kept, "Firefox"));
+        assert!(!sessions.end(shown.number, Some(Who::Admin)), "another's");
+        assert!(sessions.end(shown.number, None) && !sessions.end(shown.number, None));
         sessions.close(&kept);
         assert!(sessions.find(&third).is_none() && sessions.find("").is_none());
     }

@@ -3,6 +3,7 @@
 mod admin;
 mod audit;
 mod contract;
+mod credentials;
 mod deleted;
 mod domain_admin;
 mod exchange;

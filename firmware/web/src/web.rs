@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::bearer::TokenThrottle;
 use crate::code_throttle::CodeThrottle;
 use crate::imports::Imports;
+use crate::pending_totp::PendingTotp;
 use crate::sessions::{Key, Sessions, Who};
 use crate::{BoxLink, LogRing, api, assets, certificate, headers};
 
@@ -41,6 +42,7 @@ struct Inner {
     sessions: Sessions,
     code_throttle: CodeThrottle,
     token_throttle: TokenThrottle,
+    pending_totp: PendingTotp,
     outbound_test: Semaphore,
     sign_ins: Semaphore,
     imports: Imports,
@@ -76,6 +78,7 @@ impl Web {
                 sessions,
                 code_throttle: CodeThrottle::default(),
                 token_throttle: TokenThrottle::default(),
+                pending_totp: PendingTotp::default(),
                 outbound_test: Semaphore::new(1),
                 sign_ins: Semaphore::new(SIGN_INS_MAX),
                 imports: Imports::default(),
@@ -129,7 +132,7 @@ impl Web {
     /// Ends all that somebody is signed in to: web sessions but `kept`, and mail connections.
     pub(crate) fn sign_out(&self, who: Who, kept: Option<&Key>) {
         self.sessions().close_all(who, kept);
-        if let Who::Account(account) = who {
+        if let Some(account) = who.account() {
             self.ctx().admission.close_account(account);
         }
     }
@@ -140,6 +143,10 @@ impl Web {
 
     pub(crate) fn token_throttle(&self) -> &TokenThrottle {
         &self.inner.token_throttle
+    }
+
+    pub(crate) fn pending_totp(&self) -> &PendingTotp {
+        &self.inner.pending_totp
     }
 
     pub(crate) fn code_throttle(&self) -> &CodeThrottle {

@@ -4,7 +4,7 @@
 //! Passwords are checked by `session::Auth`; what a client hears tells nobody whether a name exists.
 
 use session::sasl::{self, Exchange, Step};
-use session::{Line, LoginError};
+use session::{Line, LoginError, Protocol};
 
 use super::reply::{Answer, Fail, Outcome, no, of_store};
 use super::session::Session;
@@ -28,8 +28,8 @@ impl Session {
 
     async fn check(&mut self, login: &str, password: &[u8]) -> Outcome {
         let auth = self.conn.ctx().auth.clone();
-        match auth.login(login, password, self.conn.peer()).await {
-            Ok(account) => self.log_in(&account),
+        match auth.login(login, password, self.conn.peer(), Protocol::Imap).await {
+            Ok(login) => self.log_in(&login),
             Err(err) => Err(self.refused(login, &err)),
         }
     }
@@ -39,8 +39,14 @@ impl Session {
         let (session, peer) = (self.conn.session(), self.conn.peer());
         tracing::info!(session, %peer, account = login, %err, "imap login refused");
         match err {
-            LoginError::Wrong => no("[AUTHENTICATIONFAILED] Wrong name or password"),
-            LoginError::Throttled => no("[LIMIT] Too many wrong tries, wait some minutes"),
+            // RFC 5530 §3; where there are words on what to do, RFC 9051 §7.1: a client must show an ALERT.
+            LoginError::AppPasswordNeeded | LoginError::OtherProtocol => {
+                no(format!("[ALERT] {}", err.advice().unwrap_or_default()))
+            }
+            LoginError::Wrong | LoginError::CodeNeeded | LoginError::WrongCode => {
+                no("[AUTHENTICATIONFAILED] Wrong name or password")
+            }
+            LoginError::Throttled(_) => no("[LIMIT] Too many wrong tries, wait some minutes"),
             LoginError::Disabled => no("[CONTACTADMIN] This account may not log in"),
             LoginError::Busy => no("[UNAVAILABLE] Too busy, try again later"),
             LoginError::Unavailable => no("[UNAVAILABLE] The password cannot be checked now"),
@@ -59,7 +65,7 @@ impl Session {
         initial: Option<Vec<u8>>,
     ) -> Outcome {
         self.may_log_in()?;
-        let Some(mut exchange) = Exchange::new(mechanism, &self.conn) else {
+        let Some(mut exchange) = Exchange::new(mechanism, &self.conn, Protocol::Imap) else {
             return Err(no("[CANNOT] This mechanism is not offered"));
         };
         let mut response = match initial {
@@ -72,7 +78,7 @@ impl Session {
             };
             match exchange.step(&bytes).await {
                 Ok(Step::Challenge(challenge)) => response = self.challenge(&challenge).await?,
-                Ok(Step::Done(account)) => return self.log_in(&account),
+                Ok(Step::Done(login)) => return self.log_in(&login),
                 Err(err) => return Err(self.refused(exchange.login(), &err)),
             }
         }

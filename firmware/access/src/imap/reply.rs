@@ -62,8 +62,8 @@ pub(crate) fn ok(text: &'static str) -> Outcome {
 }
 
 /// `NO` with a text that stands fast.
-pub(crate) fn no(text: &'static str) -> Fail {
-    Fail::Answer(Answer::No(Cow::Borrowed(text)))
+pub(crate) fn no(text: impl Into<Cow<'static, str>>) -> Fail {
+    Fail::Answer(Answer::No(text.into()))
 }
 
 /// A mailbox name on the wire is not one.

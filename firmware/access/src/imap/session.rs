@@ -134,6 +134,7 @@ impl Session {
             Fail::Conn(ConnError::NoLogin) => Some("No login in time"),
             Fail::Conn(ConnError::Flood) => Some("The command line does not end"),
             Fail::Conn(ConnError::Shutdown) => Some("[UNAVAILABLE] The server is stopping"),
+            Fail::Conn(ConnError::Revoked) => Some("This login was ended"),
             _ => None,
         };
         if let Some(text) = bye {
@@ -264,8 +265,9 @@ impl Session {
     }
 
     /// Counts the session as `account`'s.
-    pub(super) fn log_in(&mut self, account: &store::Account) -> Outcome {
-        match self.conn.set_login(account.id) {
+    pub(super) fn log_in(&mut self, login: &session::Login) -> Outcome {
+        let account = &login.account;
+        match self.conn.set_login(account.id, login.app_password) {
             Ok(()) => {}
             Err(Refusal::Account) => {
                 return Err(reply::no("[LIMIT] The account has too many connections"));
@@ -300,7 +302,10 @@ impl Session {
                 Err(Fail::End)
             }
             // RFC 2971 §3.1; a client that hears no untagged ID before the OK may not log in at all.
-            Command::Id => {
+            Command::Id(client) => {
+                if let Some(client) = client {
+                    self.conn.set_client(&client);
+                }
                 self.say(format_args!("ID (\"name\" \"Postroom\")"));
                 ok("ID completed")
             }

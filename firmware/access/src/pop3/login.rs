@@ -3,7 +3,7 @@
 //! Passwords are checked by `session::Auth`; what a client hears tells nobody whether a name exists.
 
 use session::sasl::{self, Exchange, Step};
-use session::{Line, LoginError, Refusal};
+use session::{Line, LoginError, Protocol, Refusal};
 
 use super::maildrop::Maildrop;
 use super::reply::{Answer, Fail, Outcome, bad, err, of_store, ok};
@@ -56,7 +56,7 @@ impl Session {
     }
 
     async fn exchange(&mut self, mechanism: &str, initial: Option<Vec<u8>>) -> Outcome {
-        let Some(mut exchange) = Exchange::new(mechanism, &self.conn) else {
+        let Some(mut exchange) = Exchange::new(mechanism, &self.conn, Protocol::Pop3) else {
             return Err(err("[AUTH] This mechanism is not offered"));
         };
         let mut response = match initial {
@@ -69,7 +69,7 @@ impl Session {
             };
             match exchange.step(&bytes).await {
                 Ok(Step::Challenge(challenge)) => response = self.challenge(&challenge).await?,
-                Ok(Step::Done(account)) => return self.enter(&account).await,
+                Ok(Step::Done(login)) => return self.enter(&login).await,
                 Err(refused) => return Err(self.refused(exchange.login(), &refused)),
             }
         }
@@ -93,8 +93,8 @@ impl Session {
     async fn check(&mut self, login: &str, password: &[u8]) -> Outcome {
         let auth = self.conn.ctx().auth.clone();
         let peer = self.conn.peer();
-        match auth.login(login, password, peer).await {
-            Ok(account) => self.enter(&account).await,
+        match auth.login(login, password, peer, Protocol::Pop3).await {
+            Ok(login) => self.enter(&login).await,
             Err(refused) => Err(self.refused(login, &refused)),
         }
     }
@@ -103,8 +103,15 @@ impl Session {
         let (session, peer) = (self.conn.session(), self.conn.peer());
         tracing::info!(session, %peer, account = login, err = %refused, "pop3 login refused");
         match refused {
-            LoginError::Wrong => err("[AUTH] Wrong name or password"),
-            LoginError::Throttled => err("[LOGIN-DELAY] Too many wrong tries, wait some minutes"),
+            LoginError::AppPasswordNeeded | LoginError::OtherProtocol => {
+                err(format!("[AUTH] {}", refused.advice().unwrap_or_default()))
+            }
+            LoginError::Wrong | LoginError::CodeNeeded | LoginError::WrongCode => {
+                err("[AUTH] Wrong name or password")
+            }
+            LoginError::Throttled(_) => {
+                err("[LOGIN-DELAY] Too many wrong tries, wait some minutes")
+            }
             LoginError::Disabled => err("[AUTH] This account may not log in"),
             LoginError::Busy => err("[SYS/TEMP] Too busy, try again later"),
             LoginError::Unavailable => err("[SYS/TEMP] The password cannot be checked now"),
@@ -115,12 +122,13 @@ impl Session {
     }
 
     /// From AUTHORIZATION to TRANSACTION: with the lock, or not at all (RFC 1939 §4).
-    async fn enter(&mut self, account: &store::Account) -> Outcome {
+    async fn enter(&mut self, login: &session::Login) -> Outcome {
+        let account = &login.account;
         let Some(lock) = self.maildrops.lock(account.id).await else {
             return Err(err("[IN-USE] Another POP3 session has this mailbox open"));
         };
         let maildrop = Maildrop::open(&self.store(), account.id, lock)?;
-        match self.conn.set_login(account.id) {
+        match self.conn.set_login(account.id, login.app_password) {
             Ok(()) => {}
             Err(Refusal::Account) => {
                 return Err(err("[SYS/TEMP] The account has too many connections"));

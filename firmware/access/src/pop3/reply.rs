@@ -61,8 +61,8 @@ pub(crate) fn ok(text: &'static str) -> Outcome {
 }
 
 /// `-ERR` with a text that stands fast.
-pub(crate) fn err(text: &'static str) -> Fail {
-    Fail::Answer(Answer::Err(Cow::Borrowed(text)))
+pub(crate) fn err(text: impl Into<Cow<'static, str>>) -> Fail {
+    Fail::Answer(Answer::Err(text.into()))
 }
 
 /// `-ERR` that counts as a bad command.

@@ -85,6 +85,7 @@ impl Session {
             Fail::Conn(ConnError::NoLogin) => Some("No login in time"),
             Fail::Conn(ConnError::Flood) => Some("The command line does not end"),
             Fail::Conn(ConnError::Shutdown) => Some("[SYS/TEMP] The server is stopping"),
+            Fail::Conn(ConnError::Revoked) => Some("[SYS/TEMP] This login was ended"),
             // RFC 1939 §3: who keeps silent for too long is cut off without a word.
             _ => None,
         };

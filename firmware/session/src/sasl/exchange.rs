@@ -8,7 +8,7 @@ use store::Account;
 use super::scram::{Binding, ClientFirst, Waiting};
 use super::split_plain;
 use crate::auth::ScramUser;
-use crate::{Auth, Conn, LoginError};
+use crate::{Auth, Conn, Login, LoginError, Protocol};
 
 /// How a client may log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub enum Step {
     /// The client is sent this and answers.
     Challenge(Vec<u8>),
     /// The client is who it says.
-    Done(Box<Account>),
+    Done(Box<Login>),
 }
 
 enum State {
@@ -67,7 +67,7 @@ enum State {
     },
     Final(Box<(Waiting, ScramUser)>),
     /// Everything is proved; the client has our proof and says nothing more.
-    Proved(Box<Account>),
+    Proved(Box<Login>),
     Over,
 }
 
@@ -76,6 +76,7 @@ pub struct Exchange {
     state: State,
     auth: Auth,
     peer: IpAddr,
+    protocol: Protocol,
     login: String,
     channel_binding: Option<[u8; 32]>,
 }
@@ -89,7 +90,7 @@ impl std::fmt::Debug for Exchange {
 impl Exchange {
     /// Begins an exchange; `None` if the connection is not offered a mechanism of that name.
     #[must_use]
-    pub fn new(name: &str, conn: &Conn) -> Option<Self> {
+    pub fn new(name: &str, conn: &Conn, protocol: Protocol) -> Option<Self> {
         let mechanism =
             mechanisms(conn).into_iter().find(|m| m.name().eq_ignore_ascii_case(name))?;
         let state = match mechanism {
@@ -102,6 +103,7 @@ impl Exchange {
             state,
             auth: conn.ctx().auth.clone(),
             peer: conn.peer(),
+            protocol,
             login: String::new(),
             channel_binding: conn.channel_binding(),
         })
@@ -138,13 +140,10 @@ impl Exchange {
                 self.state = State::Password;
                 Ok(Step::Challenge(b"Password:".to_vec()))
             }
-            State::Password => {
-                let account = self.auth.login(&self.login, response, self.peer).await?;
-                Ok(Step::Done(Box::new(account)))
-            }
+            State::Password => Ok(Step::Done(Box::new(self.log_in(response).await?))),
             State::First { is_plus } => self.scram_first(is_plus, response).await,
-            State::Final(exchange) => self.scram_final(*exchange, response),
-            State::Proved(account) if response.is_empty() => Ok(Step::Done(account)),
+            State::Final(exchange) => self.scram_final(*exchange, response).await,
+            State::Proved(login) if response.is_empty() => Ok(Step::Done(login)),
             State::Proved(_) | State::Over => Err(LoginError::Malformed),
         }
     }
@@ -152,9 +151,13 @@ impl Exchange {
     async fn plain(&mut self, response: &[u8]) -> Result<Step, LoginError> {
         let plain = split_plain(response).ok_or(LoginError::Malformed)?;
         self.login = plain.login;
-        let account = self.auth.login(&self.login, &plain.password, self.peer).await?;
-        self.may_act_as(&plain.authzid, &account)?;
-        Ok(Step::Done(Box::new(account)))
+        let login = self.log_in(&plain.password).await?;
+        self.may_act_as(&plain.authzid, &login.account)?;
+        Ok(Step::Done(Box::new(login)))
+    }
+
+    async fn log_in(&self, password: &[u8]) -> Result<Login, LoginError> {
+        self.auth.login(&self.login, password, self.peer, self.protocol).await
     }
 
     /// RFC 4616 §2, RFC 5802 §5.1: whom to act as; here one may be oneself by any of one's names. Asked
@@ -174,30 +177,30 @@ impl Exchange {
             return Err(LoginError::Malformed);
         }
         self.login.clone_from(&first.login);
-        let user = self.auth.scram_user(&first.login, self.peer).await?;
+        let user = self.auth.scram_user(&first.login, self.peer, self.protocol).await?;
         let binding = self.channel_binding.filter(|_| is_plus);
-        let waiting = Waiting::new(first, &user.verifier, binding).ok_or(LoginError::Busy)?;
+        let asked = user.verifiers.first().ok_or(LoginError::Busy)?;
+        let waiting = Waiting::new(first, asked, binding).ok_or(LoginError::Busy)?;
         let challenge = waiting.challenge().as_bytes().to_vec();
         self.state = State::Final(Box::new((waiting, user)));
         Ok(Step::Challenge(challenge))
     }
 
-    fn scram_final(
+    async fn scram_final(
         &mut self,
         (waiting, user): (Waiting, ScramUser),
         message: &[u8],
     ) -> Result<Step, LoginError> {
-        let Some((is_right, answer)) = waiting.finish(&user.verifier, message) else {
+        let Some((proved, answer)) = waiting.finish(&user.verifiers, message) else {
             // Counted as a wrong try: a guess could hide in what is not well formed.
-            return match self.auth.scram_proved(user, false, self.peer) {
-                Err(LoginError::Wrong) => Err(LoginError::Malformed),
+            return match self.auth.scram_proved(user, None, self.peer).await {
+                Err(LoginError::Wrong) | Ok(_) => Err(LoginError::Malformed),
                 Err(err) => Err(err),
-                Ok(_) => Err(LoginError::Malformed),
             };
         };
-        let account = self.auth.scram_proved(user, is_right, self.peer)?;
-        self.may_act_as(waiting.authzid(), &account)?;
-        self.state = State::Proved(Box::new(account));
+        let login = self.auth.scram_proved(user, proved, self.peer).await?;
+        self.may_act_as(waiting.authzid(), &login.account)?;
+        self.state = State::Proved(Box::new(login));
         Ok(Step::Challenge(answer.into_bytes()))
     }
 }

@@ -63,10 +63,24 @@ fn key_of(base64: &str) -> Option<Key> {
 
 impl Verifier {
     /// The verifier of a password; `None` where SCRAM cannot take it (no UTF-8, or what RFC 4013 forbids).
-    pub(crate) fn derive(password: &[u8]) -> Option<Self> {
+    /// `salt`: that of the account's other passwords, if it has any.
+    pub(crate) fn derive(password: &[u8], salt: Option<&[u8]>) -> Option<Self> {
+        if let Some(salt) = salt {
+            return Self::derive_with(password, salt, ITERATIONS);
+        }
         let mut salt = [0; SALT_BYTES];
         getrandom::fill(&mut salt).ok()?;
         Self::derive_with(password, &salt, ITERATIONS)
+    }
+
+    /// Salt of the password.
+    pub(crate) fn salt(&self) -> &[u8] {
+        &self.salt
+    }
+
+    /// True if a client is asked the same for both.
+    pub(crate) fn asks_as(&self, other: &Self) -> bool {
+        self.salt == other.salt && self.iterations == other.iterations
     }
 
     fn derive_with(password: &[u8], salt: &[u8], iterations: u32) -> Option<Self> {
@@ -92,6 +106,16 @@ impl Verifier {
         let of = |what: &str| mac(secret.as_bytes(), format!("{what} {name}").as_bytes());
         let salt = of("salt").into_iter().take(SALT_BYTES).collect();
         Self { iterations: ITERATIONS, salt, stored_key: of("stored"), server_key: of("server") }
+    }
+
+    /// RFC 5802 §3: whether `ClientProof` holds for `AuthMessage`.
+    fn is_proved(&self, proof: &Key, message: &str) -> bool {
+        let signature = mac(&self.stored_key, message.as_bytes());
+        let mut client_key = [0; 32];
+        for (byte, (one, other)) in client_key.iter_mut().zip(proof.iter().zip(&signature)) {
+            *byte = one ^ other;
+        }
+        verify_slices_are_equal(&hash(&client_key), &self.stored_key).is_ok()
     }
 
     /// Reads what `Display` wrote.
@@ -239,9 +263,13 @@ impl Waiting {
         &self.first.authzid
     }
 
-    /// Checks `client-final-message`. `None`: it is none of this exchange. Else whether the proof holds, and
-    /// `server-final-message`.
-    pub(crate) fn finish(&self, verifier: &Verifier, message: &[u8]) -> Option<(bool, String)> {
+    /// Checks `client-final-message`. `None`: it is none of this exchange. Else the place of the verifier that
+    /// the proof belongs to, and `server-final-message`.
+    pub(crate) fn finish(
+        &self,
+        verifiers: &[Verifier],
+        message: &[u8],
+    ) -> Option<(Option<usize>, String)> {
         let text = std::str::from_utf8(message).ok().filter(|text| text.len() <= MESSAGE_MAX)?;
         let (without_proof, proof) = text.rsplit_once(",p=")?;
         let mut fields = without_proof.split(',');
@@ -257,14 +285,10 @@ impl Waiting {
         }
         let proof = key_of(proof)?;
         let all = format!("{},{},{without_proof}", self.first.bare, self.server_first);
-        let signature = mac(&verifier.stored_key, all.as_bytes());
-        let mut client_key = [0; 32];
-        for (byte, (one, other)) in client_key.iter_mut().zip(proof.iter().zip(&signature)) {
-            *byte = one ^ other;
-        }
-        let is_right = verify_slices_are_equal(&hash(&client_key), &verifier.stored_key).is_ok();
+        let proved = verifiers.iter().position(|verifier| verifier.is_proved(&proof, &all));
+        let verifier = verifiers.get(proved.unwrap_or(0))?;
         let server = encode_base64(&mac(&verifier.server_key, all.as_bytes()));
-        Some((is_right, format!("v={server}")))
+        Some((proved, format!("v={server}")))
     }
 }
 
@@ -315,11 +339,13 @@ mod tests {
         );
         let last = b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
             p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
-        let (is_right, answer) = waiting.finish(&pencil(), last).unwrap();
-        assert!(is_right);
+        let (proved, answer) = waiting.finish(&[pencil()], last).unwrap();
+        assert_eq!(proved, Some(0));
         assert_eq!(answer, "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
         let other = Verifier::derive_with(b"pen", &decode_base64(SALT).unwrap(), 4096).unwrap();
-        assert!(!waiting.finish(&other, last).unwrap().0);
+        assert_eq!(waiting.finish(&[other.clone()], last).unwrap().0, None);
+        let (proved, its_answer) = waiting.finish(&[other, pencil()], last).unwrap();
+        assert_eq!((proved, its_answer), (Some(1), answer));
     }
 
     #[test]
@@ -332,13 +358,13 @@ mod tests {
         let last = |binding: &[u8], nonce: &str| {
             format!("c={},r={nonce},p={proof}", encode_base64(binding)).into_bytes()
         };
-        assert!(bound.finish(&pencil(), &last(&wanted, "xy")).is_some());
-        assert!(bound.finish(&pencil(), &last(&wanted, "xz")).is_none(), "nonce");
+        assert!(bound.finish(&[pencil()], &last(&wanted, "xy")).is_some());
+        assert!(bound.finish(&[pencil()], &last(&wanted, "xz")).is_none(), "nonce");
         *wanted.last_mut().unwrap() = 8;
-        assert!(bound.finish(&pencil(), &last(&wanted, "xy")).is_none(), "another connection");
-        assert!(bound.finish(&pencil(), &last(b"n,,", "xy")).is_none(), "downgrade");
+        assert!(bound.finish(&[pencil()], &last(&wanted, "xy")).is_none(), "another connection");
+        assert!(bound.finish(&[pencil()], &last(b"n,,", "xy")).is_none(), "downgrade");
         let unbound = Waiting::with_nonce(first(), &pencil(), None, "y");
-        assert!(unbound.finish(&pencil(), &last(b"p=tls-exporter,,", "xy")).is_none());
+        assert!(unbound.finish(&[pencil()], &last(b"p=tls-exporter,,", "xy")).is_none());
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn change_mailbox(
 }
 
 /// (what is wrong, how many messages are there afterwards)
-const DAMAGES: [(&str, u64, Damage); 16] = [
+const DAMAGES: [(&str, u64, Damage); 17] = [
     ("counts", 5, |tx, id| {
         change_mailbox(tx, id, |mailbox| (mailbox.exists, mailbox.bytes) = (77, 1))
     }),

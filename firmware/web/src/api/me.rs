@@ -91,7 +91,11 @@ async fn set_password(
     let min = if person.is_admin() { rules::ADMIN_PASSWORD_MIN } else { rules::PASSWORD_MIN };
     let names = [login.as_str(), settings.hostname.as_str()];
     rules::password(&input.new, min, &names).map_err(|problem| problem.at("new"))?;
-    let hash = Box::pin(web.ctx().auth.hash(&input.new)).await?;
+    let auth = &web.ctx().auth;
+    let hash = match &person.account {
+        Some(account) => Box::pin(auth.hash_again(account, &input.new)).await?,
+        None => Box::pin(auth.hash(&input.new)).await?,
+    };
     match &person.account {
         Some(account) => {
             let change = AccountChange { password_hash: Some(hash), ..Default::default() };

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts_input;
 mod admin;
+mod credentials;
 mod deleted;
 mod me;
 mod public;
@@ -60,7 +61,8 @@ impl Table {
 /// All routes.
 pub(crate) fn table(web: &Web) -> Table {
     let table = Table { web: web.clone(), router: Router::new(), routes: Vec::new() };
-    admin::routes(setup::routes(me::routes(sign_in::routes(public::routes(table)))))
+    let table = me::routes(sign_in::routes(public::routes(table)));
+    admin::routes(credentials::routes(setup::routes(table)))
 }
 
 /// The router of everything under /api.

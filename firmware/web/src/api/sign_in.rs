@@ -11,7 +11,7 @@ use super::views::SignedIn;
 use super::{Table, done};
 use crate::Web;
 use crate::error::ApiError;
-use crate::guard::{Access, Identity, Peer, Person, Visitor, forget_session, open_session};
+use crate::guard::{Access, Identity, Person, UserAgent, Visitor, forget_session, open_session};
 use crate::input::Body;
 use crate::sessions::Who;
 
@@ -34,27 +34,24 @@ async fn show(State(web): State<Web>, Person(person): Person) -> impl IntoRespon
 struct Credentials {
     login: String,
     password: String,
+    /// Of the second factor, or a recovery code.
+    code: Option<String>,
 }
 
 async fn sign_in(
     State(web): State<Web>,
-    Peer(peer): Peer,
+    from: UserAgent,
     Visitor(before): Visitor,
     Body(input): Body<Credentials>,
 ) -> Result<impl IntoResponse, ApiError> {
+    let peer = from.address;
     let _place = web.sign_ins().try_acquire().map_err(|_| ApiError::busy())?;
     let login = input.login.trim();
-    let checked = if login.eq_ignore_ascii_case(ADMIN) {
-        let settings = web.settings();
-        let hash = settings.admin_password_hash.as_deref();
-        if hash.is_none() {
-            return Err(ApiError::forbidden("setup-needed"));
-        }
-        let check = web.ctx().auth.check(ADMIN, hash, input.password.as_bytes(), peer);
-        Box::pin(check).await.map(|()| None)
-    } else {
-        Box::pin(web.ctx().auth.login(login, input.password.as_bytes(), peer)).await.map(Some)
-    };
+    if login.eq_ignore_ascii_case(ADMIN) && web.settings().admin_password_hash.is_none() {
+        return Err(ApiError::forbidden("setup-needed"));
+    }
+    let (password, code) = (input.password.as_bytes(), input.code.as_deref());
+    let checked = Box::pin(web.ctx().auth.sign_in(login, password, code, peer)).await;
     let account = match checked {
         Ok(account) => account,
         Err(err) => {
@@ -67,7 +64,7 @@ async fn sign_in(
         web.sessions().close(&before.key);
     }
     let who = account.as_ref().map_or(Who::Admin, |account| Who::Account(account.id));
-    let cookie = open_session(&web, who)?;
+    let cookie = open_session(&web, who, from)?;
     let identity = Identity::new([0; 32], who, account, store::Via::Web);
     tracing::info!(account = identity.login(), %peer, "signed in to the web");
     if identity.is_admin() {

@@ -146,6 +146,11 @@ impl Browser {
         }
     }
 
+    /// As [`Browser::send`], by a browser of its own.
+    pub(super) async fn send_owned(mut self, method: &str, path: &str, body: Value) -> Answer {
+        self.send(method, path, Some(body)).await
+    }
+
     pub(super) async fn get(&mut self, path: &str) -> Answer {
         self.send("GET", path, None).await
     }

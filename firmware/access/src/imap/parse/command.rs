@@ -22,7 +22,7 @@ pub(crate) enum Command {
     Capability,
     Noop,
     Logout,
-    Id,
+    Id(Option<String>),
     StartTls,
     Authenticate {
         mechanism: String,
@@ -155,16 +155,25 @@ impl Input<'_> {
         Ok(Command::Login { login, password: self.astring()? })
     }
 
-    /// `id-params-list = "(" string SP nstring *(SP string SP nstring) ")" / nil`, RFC 2971. What the
-    /// client says of itself is read and not kept.
+    /// `id-params-list = "(" string SP nstring *(SP string SP nstring) ")" / nil`, RFC 2971. Of what the client
+    /// says of itself its name and version are kept, to be shown.
     fn id(&mut self) -> Parsed<Command> {
         self.space()?;
-        if self.peek() == Some(b'(') {
-            self.list(200, Self::nstring)?;
-        } else if !self.word("NIL") {
-            return Err(Bad("a parameter list or NIL is missing"));
+        if self.peek() != Some(b'(') {
+            return match self.word("NIL") {
+                true => Ok(Command::Id(None)),
+                false => Err(Bad("a parameter list or NIL is missing")),
+            };
         }
-        Ok(Command::Id)
+        let fields = self.list(200, Self::nstring)?;
+        let field = |wanted: &[u8]| {
+            let is_it = |pair: &&[Option<Vec<u8>>]| matches!(pair, [Some(name), Some(_)] if name.eq_ignore_ascii_case(wanted));
+            let value = fields.chunks(2).find(is_it)?.get(1)?.as_deref()?;
+            Some(String::from_utf8_lossy(value).into_owned())
+        };
+        let words: Vec<String> =
+            [field(b"name"), field(b"version")].into_iter().flatten().collect();
+        Ok(Command::Id((!words.is_empty()).then(|| words.join(" "))))
     }
 
     /// `enable = "ENABLE" 1*(SP capability)`, RFC 5161.

@@ -307,7 +307,7 @@ pub(super) async fn set_password(
     let login = account.address.to_string();
     rules::password(&input.password, min, &[&login, account.address.local()])
         .map_err(|problem| problem.at("password"))?;
-    let password_hash = Some(Box::pin(web.ctx().auth.hash(&input.password)).await?);
+    let password_hash = Some(Box::pin(web.ctx().auth.hash_again(&account, &input.password)).await?);
     let change = AccountChange { password_hash, ..Default::default() };
     by.store(&web).update_account(account.id, change).await?;
     let own = is_self(&by, id).then_some(&by.key);

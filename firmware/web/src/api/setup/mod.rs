@@ -15,7 +15,7 @@ use store::{Origin, Settings, Via};
 use super::{Table, done, public};
 use crate::Web;
 use crate::error::ApiError;
-use crate::guard::{Access, Peer, Visitor, Wizard, open_session};
+use crate::guard::{Access, UserAgent, Visitor, Wizard, open_session};
 use crate::input::Body;
 use crate::outbound::OutboundView;
 use crate::sessions::Who;
@@ -121,10 +121,11 @@ struct Code {
 
 async fn enter(
     State(web): State<Web>,
-    Peer(peer): Peer,
+    from: UserAgent,
     Visitor(before): Visitor,
     Body(input): Body<Code>,
 ) -> Result<impl IntoResponse, ApiError> {
+    let peer = from.address;
     if let Some(secs) = web.code_throttle().wait_secs() {
         return Err(ApiError::throttled(secs));
     }
@@ -141,7 +142,7 @@ async fn enter(
     if let Some(before) = before {
         web.sessions().close(&before.key);
     }
-    let cookie = open_session(&web, Who::Setup)?;
+    let cookie = open_session(&web, Who::Setup, from)?;
     tracing::info!(%peer, "setup wizard opened");
     Ok((cookie, Json(Progress::of(&web)?)))
 }

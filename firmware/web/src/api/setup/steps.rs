@@ -15,7 +15,7 @@ use crate::api::done;
 use crate::api::sign_in::ADMIN;
 use crate::client_settings::ClientSettings;
 use crate::error::ApiError;
-use crate::guard::{Peer, RequestHost, Wizard, open_session};
+use crate::guard::{RequestHost, UserAgent, Wizard, open_session};
 use crate::input::Body;
 use crate::outbound::{self, OutboundChange, OutboundView};
 use crate::sessions::Who;
@@ -132,9 +132,10 @@ pub(super) async fn test_outbound(
 pub(super) async fn finish(
     State(web): State<Web>,
     Wizard(by): Wizard,
-    Peer(peer): Peer,
+    from: UserAgent,
     RequestHost(host): RequestHost,
 ) -> Result<impl IntoResponse, ApiError> {
+    let peer = from.address;
     if web.settings().admin_password_hash.is_none() {
         return Err(ApiError::conflict("password-needed"));
     }
@@ -145,7 +146,7 @@ pub(super) async fn finish(
     };
     by.store(&web).update_settings(Box::new(change)).await?;
     web.sessions().close_all(Who::Setup, None);
-    let cookie = open_session(&web, Who::Admin)?;
+    let cookie = open_session(&web, Who::Admin, from)?;
     tracing::info!(%peer, "setup complete");
     if !web.settings().hostname.is_empty() {
         web.name_certificate().await;
