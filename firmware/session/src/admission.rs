@@ -495,7 +495,7 @@ mod tests {
     #[test]
     fn a_login_costs_little() {
         // Two counters of the Arc, the heap's own 16 bytes, and a place in the tree at its emptiest.
-        let heap = size_of::<crate::live::Live>() + 16 + 16;
+        let heap = size_of::<Live>() + 16 + 16;
         assert!(heap + 2 * size_of::<(u64, Arc<Live>)>() <= 200, "{heap}");
     }
 }

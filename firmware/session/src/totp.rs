@@ -99,7 +99,8 @@ mod tests {
         for (secs, is_taken) in [(2969, false), (2970, true), (3059, true), (3060, false)] {
             assert_eq!(step_of(SECRET, &typed, at(secs)).is_some(), is_taken, "{secs}");
         }
-        let blank = format!("{} {}", &typed[..3], &typed[3..]);
+        let (head, tail) = typed.split_at(3);
+        let blank = format!("{head} {tail}");
         assert_eq!(step_of(SECRET, &blank, at(3000)), Some(100));
         assert!(is_code(&blank) && !is_code("12345") && !is_code("abcde-fghij"));
     }

@@ -343,7 +343,7 @@ mod tests {
         assert_eq!(proved, Some(0));
         assert_eq!(answer, "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
         let other = Verifier::derive_with(b"pen", &decode_base64(SALT).unwrap(), 4096).unwrap();
-        assert_eq!(waiting.finish(&[other.clone()], last).unwrap().0, None);
+        assert_eq!(waiting.finish(std::slice::from_ref(&other), last).unwrap().0, None);
         let (proved, its_answer) = waiting.finish(&[other, pencil()], last).unwrap();
         assert_eq!((proved, its_answer), (Some(1), answer));
     }
