@@ -217,7 +217,10 @@ async fn who_comes_from_elsewhere_is_asked_for_there() {
     let asked = || played.asked.load(std::sync::atomic::Ordering::Relaxed);
     ctx.auth.ask(played.clone());
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let login = async |password: &str| ctx.auth.login("anna", password.as_bytes(), here).await;
+    let login = async |password: &str| {
+        let login = ctx.auth.login("anna", password.as_bytes(), here, Protocol::Imap).await;
+        login.map(|login| login.account)
+    };
 
     *played.silent.lock().unwrap() = Some(KeeperAnswer::Silent);
     assert!(matches!(login("first").await, Err(LoginError::Unavailable)), "nothing is kept yet");
@@ -256,9 +259,9 @@ async fn who_comes_from_elsewhere_is_asked_for_there() {
     let locked = store::FromSource { state: Some("disabled".to_owned()), ..locked };
     ctx.store.put_from_source(locked).await.unwrap();
     let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-    let refused = ctx.auth.login("anna", b"second", elsewhere).await;
+    let refused = ctx.auth.login("anna", b"second", elsewhere, Protocol::Imap).await;
     assert!(matches!(refused, Err(LoginError::Disabled)), "{refused:?}");
-    let refused = ctx.auth.login("anna", b"guess", elsewhere).await;
+    let refused = ctx.auth.login("anna", b"guess", elsewhere, Protocol::Imap).await;
     assert!(matches!(refused, Err(LoginError::Wrong)), "{refused:?}");
     assert_eq!(asked(), before);
 }

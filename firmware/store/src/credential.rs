@@ -11,12 +11,12 @@ use std::net::IpAddr;
 use base::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::StoreError;
 use crate::acl::OFFICE;
 use crate::codec::{In, Out, account_key, from_postcard, to_postcard};
 use crate::directory::account;
 use crate::index::{T, View};
 use crate::writer::Tx;
+use crate::{AuditEvent, StoreError, audit};
 
 /// App passwords of one account.
 const APP_PASSWORDS_MAX: usize = 50;
@@ -159,12 +159,13 @@ fn put(tx: &mut Tx<'_, '_>, account: AccountId, id: u32, row: &Row) -> Result<()
     tx.put(T::Credential, &key(account, id), &to_postcard(row)?)
 }
 
-/// The account is there, or it is the login `admin`.
-fn must_be(view: &impl View, id: AccountId) -> Result<(), StoreError> {
-    if id == OFFICE || account::find(view, id)?.is_some() {
-        return Ok(());
+/// Whose it is, for the audit log: an address, or `admin`. `NoSuchAccount`.
+fn name_of(view: &impl View, id: AccountId) -> Result<String, StoreError> {
+    if id == OFFICE {
+        return Ok("admin".to_owned());
     }
-    Err(StoreError::NoSuchAccount)
+    let account = account::find(view, id)?.ok_or(StoreError::NoSuchAccount)?;
+    Ok(account.address.to_string())
 }
 
 /// Adds an app password; its number.
@@ -175,7 +176,7 @@ pub(crate) fn add(
     protocols: u8,
     verifier: &str,
 ) -> Result<u32, StoreError> {
-    must_be(&tx.tables, account)?;
+    let whose = name_of(&tx.tables, account)?;
     if name.chars().count() > NAME_MAX || verifier.len() > VERIFIER_BYTES_MAX {
         return Err(StoreError::Misuse("an app password that is too long"));
     }
@@ -193,6 +194,8 @@ pub(crate) fn add(
         last_address: None,
     };
     put(tx, account, id, &row)?;
+    let event = AuditEvent::new("credential.create", whose).with("appPassword", "", name);
+    audit::note(tx, event)?;
     Ok(id)
 }
 
@@ -206,11 +209,15 @@ pub(crate) fn remove(
         return Ok(None);
     }
     let Some(row) = tx.tables.get(T::Credential, &key(account, id))? else { return Ok(None) };
+    let whose = name_of(&tx.tables, account)?;
     tx.remove(T::Credential, &key(account, id))?;
-    Ok(Some(match decode(&row)? {
+    let name = match decode(&row)? {
         Row::AppPassword { name, .. } => name,
         Row::Totp(_) => String::new(),
-    }))
+    };
+    let event = AuditEvent::new("credential.delete", whose).with("appPassword", &name, "");
+    audit::note(tx, event)?;
+    Ok(Some(name))
 }
 
 /// True if the use of an app password is worth a write.
@@ -243,19 +250,28 @@ pub(crate) fn set_totp(
     account: AccountId,
     totp: &Totp,
 ) -> Result<(), StoreError> {
-    must_be(&tx.tables, account)?;
+    let whose = name_of(&tx.tables, account)?;
     if totp.secret.len() > SECRET_BYTES_MAX || totp.recovery_codes.len() > RECOVERY_CODES_MAX {
         return Err(StoreError::Misuse("a second factor that is too long"));
     }
     if load(&tx.tables, account)?.totp.is_some() {
         return Err(StoreError::Exists);
     }
-    put(tx, account, TOTP, &Row::Totp(totp.clone()))
+    put(tx, account, TOTP, &Row::Totp(totp.clone()))?;
+    let event = AuditEvent::new("credential.create", whose).with("totp", "", audit::SECRET);
+    audit::note(tx, event)
 }
 
 /// Turns it off; true if it was on.
 pub(crate) fn remove_totp(tx: &mut Tx<'_, '_>, account: AccountId) -> Result<bool, StoreError> {
-    tx.remove(T::Credential, &key(account, TOTP))
+    if !tx.tables.has(T::Credential, &key(account, TOTP))? {
+        return Ok(false);
+    }
+    let whose = name_of(&tx.tables, account)?;
+    tx.remove(T::Credential, &key(account, TOTP))?;
+    let event = AuditEvent::new("credential.delete", whose).with("totp", audit::SECRET, "");
+    audit::note(tx, event)?;
+    Ok(true)
 }
 
 /// Takes a code of `step`; false if one of it, or of a later step, was taken before.

@@ -88,10 +88,10 @@ mod writer;
 pub use acl::{Access, AclOp, Found, NewPlace, OFFICE, Rights};
 pub use annotation::{AnnotationChange, AnnotationScope};
 pub use audit::{AuditChange, AuditEvent, AuditFilter, AuditPage, AuditRow};
+pub use credential::{AppPassword, Credentials, Totp};
 pub use directory::importing::{
     ImportDone, ImportOptions, ImportRecord, Imported, RECORDS_MAX as IMPORT_RECORDS_MAX,
 };
-pub use credential::{AppPassword, Credentials, Totp};
 pub use directory::{
     Account, AccountChange, AccountPage, AccountQuery, AccountSort, AccountSource, AccountState,
     Alias, Domain, DomainChange, Entry, EntryId, Group, GroupChange, GroupSummary, Members,

@@ -86,3 +86,20 @@ async fn a_use_is_written_once_an_hour_and_there_are_limits() {
     store.note_app_password_use(anna, &used, there, now).await.unwrap();
     assert_eq!(app(), used);
 }
+
+#[tokio::test]
+async fn the_audit_log_has_who_did_it_and_no_secret() {
+    let (office, anna) = Fixture::office().await;
+    let store = office.store.by(store::Origin::new("admin", store::Via::Web, None));
+    let verifier = "verifier-of-hers".to_owned();
+    store.add_app_password(anna, "phone".to_owned(), 3, verifier).await.unwrap();
+    store.set_totp(anna, totp()).await.unwrap();
+    store.remove_totp(anna).await.unwrap();
+    store.remove_app_password(anna, 1).await.unwrap();
+    let filter = store::AuditFilter { action: "credential".to_owned(), ..Default::default() };
+    let rows = store.audit_rows(None, 10, &filter).unwrap().rows;
+    let told: Vec<String> = rows.iter().map(|row| format!("{:?}", row.event)).collect();
+    assert_eq!(rows.len(), 4, "{told:?}");
+    assert!(rows.iter().all(|row| row.origin.who == "admin"), "{rows:?}");
+    assert!(told[0].contains("phone") && !told.concat().contains("verifier"), "{told:?}");
+}

@@ -9,6 +9,7 @@ use base::AccountId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use session::LiveSession;
+use store::AuditEvent;
 
 use super::{existing, own_id};
 use crate::Web;
@@ -109,7 +110,7 @@ fn items(web: &Web, by: &Identity, of: Option<AccountId>) -> Result<Vec<Item>, A
 }
 
 /// Ends one, if it is of `of`.
-fn end_one(
+async fn end_one(
     web: &Web,
     by: &Identity,
     id: &str,
@@ -125,6 +126,7 @@ fn end_one(
     if !is_ended {
         return Err(ApiError::not_found());
     }
+    by.store(web).audit(AuditEvent::new("session.end", id)).await?;
     tracing::info!(login = id, by = by.login(), "login ended");
     Ok(done())
 }
@@ -142,7 +144,7 @@ pub(super) async fn end_own(
     Person(person): Person,
     Segment(id): Segment<String>,
 ) -> Result<impl IntoResponse, ApiError> {
-    end_one(&web, &person, &id, Some(person.who))
+    end_one(&web, &person, &id, Some(person.who)).await
 }
 
 #[derive(Deserialize)]
@@ -165,7 +167,7 @@ pub(super) async fn end(
     Person(by): Person,
     Segment(id): Segment<String>,
 ) -> Result<impl IntoResponse, ApiError> {
-    end_one(&web, &by, &id, None)
+    end_one(&web, &by, &id, None).await
 }
 
 pub(super) async fn end_all(
@@ -175,6 +177,8 @@ pub(super) async fn end_all(
 ) -> Result<impl IntoResponse, ApiError> {
     let account = existing(&web, id)?;
     web.sign_out(Who::Account(account.id), Some(&by.key));
+    let event = AuditEvent::new("session.end", account.address.to_string());
+    by.store(&web).audit(event).await?;
     tracing::info!(account = %account.address, by = by.login(), "all logins ended");
     Ok(done())
 }
