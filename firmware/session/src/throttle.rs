@@ -128,6 +128,8 @@ impl Tries {
 #[derive(Debug, Default)]
 struct Pair {
     tries: Tries,
+    /// Wrong ones since the last right one.
+    in_a_row: usize,
     wait_until: Option<Instant>,
 }
 
@@ -265,15 +267,17 @@ impl Throttle {
         make_room(&mut self.pairs, PAIRS_MAX, |pair| pair.tries.last());
         let pair = self.pairs.entry(attempt.pair()).or_default();
         pair.tries.push(attempt, now, TRIES_MAX);
-        let over = pair.tries.len(now).checked_sub(FREE_TRIES);
+        pair.in_a_row = (pair.in_a_row + 1).min(pair.tries.len(now));
+        let over = pair.in_a_row.checked_sub(FREE_TRIES);
         pair.wait_until = over.map(|over| now + Duration::from_secs(1 << over.min(TRIES_MAX)));
     }
 
-    /// A right one: the network is known good from now on, and the next try waits for nothing. What was wrong
-    /// still counts: somebody else may have tried it from there.
+    /// A right one: the network is known good from now on, and the next tries wait for nothing. What was wrong
+    /// still counts for the ten: somebody else may have tried it from there.
     pub(crate) fn succeeded(&mut self, attempt: &Attempt, now: Instant) {
         if let Some(pair) = self.pairs.get_mut(&attempt.pair()) {
             pair.wait_until = None;
+            pair.in_a_row = 0;
         }
         if !self.good.contains_key(&attempt.pair()) {
             make_room(&mut self.good, GOOD_MAX, |at| Some(*at));
