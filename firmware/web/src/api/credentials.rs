@@ -8,6 +8,8 @@ mod totp;
 
 use axum::http::Method;
 use base::AccountId;
+use session::rules::{Area, Operation};
+use store::Account;
 
 use super::Table;
 use crate::Web;
@@ -33,16 +35,16 @@ fn own(table: Table) -> Table {
 }
 
 fn of_accounts(table: Table) -> Table {
-    let to = Access::Admin;
     let one = "/admin/accounts/{id}/app-passwords/{number}";
+    let (to, sessions) = (Access::Use(Area::Credentials), Access::Use(Area::Sessions));
     table
         .on(to, Method::DELETE, "/admin/accounts/{id}/totp", totp::turn_off_for)
         .on(to, Method::GET, "/admin/accounts/{id}/app-passwords", app_passwords::list_of)
         .on(to, Method::POST, "/admin/accounts/{id}/app-passwords", app_passwords::add_for)
         .on(to, Method::DELETE, one, app_passwords::remove_of)
-        .on(to, Method::GET, "/admin/sessions", sessions::list)
-        .on(to, Method::DELETE, "/admin/sessions/{id}", sessions::end)
-        .on(to, Method::DELETE, "/admin/accounts/{id}/sessions", sessions::end_all)
+        .on(sessions, Method::GET, "/admin/sessions", sessions::list)
+        .on(sessions, Method::DELETE, "/admin/sessions/{id}", sessions::end)
+        .on(sessions, Method::DELETE, "/admin/accounts/{id}/sessions", sessions::end_all)
 }
 
 /// The account of who is signed in; the login `admin` has the office's number.
@@ -50,7 +52,9 @@ fn own_id(person: &Identity) -> Result<AccountId, ApiError> {
     person.who.account().ok_or_else(ApiError::not_found)
 }
 
-/// An account that is there.
-fn existing(web: &Web, id: u32) -> Result<store::Account, ApiError> {
-    web.store().account(AccountId(id))?.ok_or_else(ApiError::not_found)
+/// An account that is there, and that is theirs to help.
+fn reached(web: &Web, by: &Identity, id: u32) -> Result<Account, ApiError> {
+    let account = web.store().account(AccountId(id))?.ok_or_else(ApiError::not_found)?;
+    by.must_reach(&account, Operation::Modify)?;
+    Ok(account)
 }

@@ -124,6 +124,26 @@ fn acts_of_the_directory() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
+/// The same for app passwords, second factors and logins.
+fn acts_of_logins() -> Vec<(&'static str, &'static str, Value)> {
+    vec![
+        (
+            "POST /admin/accounts/{id}/app-passwords",
+            "/admin/accounts/2/app-passwords",
+            json!({ "name": "phone", "protocols": ["imap"] }),
+        ),
+        (
+            "DELETE /admin/accounts/{id}/app-passwords/{number}",
+            "/admin/accounts/2/app-passwords/1",
+            json!(null),
+        ),
+        ("DELETE /admin/accounts/{id}/totp", "/admin/accounts/2/totp", json!(null)),
+        // The second session of this box is bert's.
+        ("DELETE /admin/sessions/{id}", "/admin/sessions/w2", json!(null)),
+        ("DELETE /admin/accounts/{id}/sessions", "/admin/accounts/2/sessions", json!(null)),
+    ]
+}
+
 /// A message of bert's that was expunged, and one in the queue.
 async fn fill(store: &Store) {
     let stage = || {
@@ -167,8 +187,11 @@ async fn each_route_of_the_admin_that_changes_something_leaves_a_row() {
     let store = office.web.store();
     fill(store).await;
     let mut admin = office.signed_in("admin", "correct horse").await;
+    office.signed_in("bert@office.test", "secret-bert").await;
+    let totp = store::Totp { secret: vec![7; 20], last_step: 0, recovery_codes: Vec::new() };
+    store.set_totp(AccountId(2), totp).await.unwrap();
     let mut asked: Vec<&str> = CHANGE_NOTHING.to_vec();
-    for (route, path, body) in acts().into_iter().chain(mail_acts()).chain(acts_of_the_directory())
+    for (route, path, body) in acts().into_iter().chain(mail_acts()).chain(acts_of_the_directory()).chain(acts_of_logins())
     {
         asked.push(route);
         let before = rows(store).last().map_or(0, |row| row.seq);

@@ -10,7 +10,7 @@ use serde_json::json;
 use session::Protocol;
 use store::{AppPassword, StoreError};
 
-use super::{existing, own_id};
+use super::{own_id, reached};
 use crate::Web;
 use crate::api::done;
 use crate::error::ApiError;
@@ -136,9 +136,10 @@ pub(super) async fn remove_own(
 
 pub(super) async fn list_of(
     State(web): State<Web>,
+    Person(by): Person,
     Segment(id): Segment<u32>,
 ) -> Result<impl IntoResponse, ApiError> {
-    listed(&web, existing(&web, id)?.id)
+    listed(&web, reached(&web, &by, id)?.id)
 }
 
 pub(super) async fn add_for(
@@ -147,7 +148,7 @@ pub(super) async fn add_for(
     Segment(id): Segment<u32>,
     Body(input): Body<Input>,
 ) -> Result<impl IntoResponse, ApiError> {
-    add(&web, &by, existing(&web, id)?.id, input).await
+    add(&web, &by, reached(&web, &by, id)?.id, input).await
 }
 
 pub(super) async fn remove_of(
@@ -155,5 +156,5 @@ pub(super) async fn remove_of(
     Person(by): Person,
     Segment((id, number)): Segment<(u32, u32)>,
 ) -> Result<impl IntoResponse, ApiError> {
-    remove(&web, &by, existing(&web, id)?.id, number).await
+    remove(&web, &by, reached(&web, &by, id)?.id, number).await
 }

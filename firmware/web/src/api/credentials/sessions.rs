@@ -11,7 +11,7 @@ use serde_json::json;
 use session::LiveSession;
 use store::AuditEvent;
 
-use super::{existing, own_id};
+use super::{own_id, reached};
 use crate::Web;
 use crate::api::done;
 use crate::error::ApiError;
@@ -49,44 +49,61 @@ fn protocol_of(service: &'static str) -> &'static str {
     }
 }
 
-/// Names of accounts and of their app passwords, each looked up once.
-struct Names<'w> {
-    web: &'w Web,
-    known: BTreeMap<AccountId, (String, BTreeMap<u32, String>)>,
+/// What is shown of an account whose login is listed.
+#[derive(Default)]
+struct Holder {
+    name: String,
+    app_passwords: BTreeMap<u32, String>,
+    is_shown: bool,
 }
 
-impl Names<'_> {
-    fn of(&mut self, id: AccountId) -> Result<&(String, BTreeMap<u32, String>), ApiError> {
+/// Accounts, each looked up once.
+struct Holders<'w> {
+    web: &'w Web,
+    by: &'w Identity,
+    known: BTreeMap<AccountId, Holder>,
+}
+
+impl Holders<'_> {
+    fn look_up(&self, id: AccountId) -> Result<Holder, ApiError> {
+        let account = self.web.store().account(id)?;
+        let is_own = self.by.who.account() == Some(id);
+        let (name, is_seen) = match &account {
+            Some(account) => (account.address.to_string(), self.by.sees(account.address.domain())),
+            None if id == store::OFFICE => ("admin".to_owned(), self.by.is_admin()),
+            None => return Ok(Holder::default()),
+        };
+        let apps = self.web.store().credentials(id)?.app_passwords;
+        let app_passwords = apps.into_iter().map(|app| (app.id, app.name)).collect();
+        Ok(Holder { name, app_passwords, is_shown: is_own || is_seen })
+    }
+
+    /// The account, if its logins are theirs to see.
+    fn of(&mut self, id: AccountId) -> Result<Option<&Holder>, ApiError> {
         if !self.known.contains_key(&id) {
-            let name = match self.web.store().account(id)? {
-                Some(account) => account.address.to_string(),
-                None if id == store::OFFICE => "admin".to_owned(),
-                None => String::new(),
-            };
-            let apps = self.web.store().credentials(id)?.app_passwords;
-            let apps = apps.into_iter().map(|app| (app.id, app.name)).collect();
-            self.known.insert(id, (name, apps));
+            let holder = self.look_up(id)?;
+            self.known.insert(id, holder);
         }
-        self.known.get(&id).ok_or_else(ApiError::not_found)
+        Ok(self.known.get(&id).filter(|holder| holder.is_shown))
     }
 }
 
 fn items(web: &Web, by: &Identity, of: Option<AccountId>) -> Result<Vec<Item>, ApiError> {
-    let mut names = Names { web, known: BTreeMap::new() };
+    let mut holders = Holders { web, by, known: BTreeMap::new() };
     let mut items = Vec::new();
     for LiveSession { id, service, account, address, since, client, tls, app_password } in
         web.ctx().admission.sessions(of)
     {
-        let (name, apps) = names.of(account)?;
+        let Some(holder) = holders.of(account)? else { continue };
         items.push(Item {
             id,
             protocol: protocol_of(service),
-            account: name.clone(),
+            account: holder.name.clone(),
             address: address.to_string(),
             since: since.rfc3339(),
             client,
             tls,
-            app_password: app_password.and_then(|number| apps.get(&number).cloned()),
+            app_password: app_password.and_then(|id| holder.app_passwords.get(&id).cloned()),
             current: false,
         });
     }
@@ -94,10 +111,11 @@ fn items(web: &Web, by: &Identity, of: Option<AccountId>) -> Result<Vec<Item>, A
         let Some(account) = who.account().filter(|id| of.is_none_or(|of| of == *id)) else {
             continue;
         };
+        let Some(holder) = holders.of(account)? else { continue };
         items.push(Item {
             id: format!("{WEB}{number}"),
             protocol: "web",
-            account: names.of(account)?.0.clone(),
+            account: holder.name.clone(),
             address: browser.address.to_string(),
             since: browser.at.rfc3339(),
             client: (!browser.client.is_empty()).then_some(browser.client),
@@ -109,19 +127,27 @@ fn items(web: &Web, by: &Identity, of: Option<AccountId>) -> Result<Vec<Item>, A
     Ok(items)
 }
 
-/// Ends one, if it is of `of`.
+/// Whose login that is.
+fn whose(web: &Web, id: &str) -> Option<Who> {
+    if let Some(number) = id.strip_prefix(WEB).and_then(|number| number.parse::<u64>().ok()) {
+        let shown = web.sessions().list(None).into_iter().find(|it: &Shown| it.number == number);
+        return shown.map(|it| it.who);
+    }
+    let live = web.ctx().admission.sessions(None).into_iter().find(|it| it.id == id)?;
+    Some(if live.account == store::OFFICE { Who::Admin } else { Who::Account(live.account) })
+}
+
+/// Ends one of `of`.
 async fn end_one(
     web: &Web,
     by: &Identity,
     id: &str,
-    of: Option<Who>,
+    of: Who,
 ) -> Result<impl IntoResponse + use<>, ApiError> {
-    let is_ended = match id.strip_prefix(WEB) {
-        Some(number) => match number.parse() {
-            Ok(number) => web.sessions().end(number, of),
-            Err(_) => false,
-        },
-        None => web.ctx().admission.end_session(id, of.and_then(Who::account)),
+    let is_ended = match id.strip_prefix(WEB).map(str::parse) {
+        Some(Ok(number)) => web.sessions().end(number, Some(of)),
+        Some(Err(_)) => false,
+        None => web.ctx().admission.end_session(id, of.account()),
     };
     if !is_ended {
         return Err(ApiError::not_found());
@@ -144,7 +170,7 @@ pub(super) async fn end_own(
     Person(person): Person,
     Segment(id): Segment<String>,
 ) -> Result<impl IntoResponse, ApiError> {
-    end_one(&web, &person, &id, Some(person.who)).await
+    end_one(&web, &person, &id, person.who).await
 }
 
 #[derive(Deserialize)]
@@ -167,7 +193,13 @@ pub(super) async fn end(
     Person(by): Person,
     Segment(id): Segment<String>,
 ) -> Result<impl IntoResponse, ApiError> {
-    end_one(&web, &by, &id, None).await
+    let of = whose(&web, &id).ok_or_else(ApiError::not_found)?;
+    match of {
+        Who::Account(account) => drop(reached(&web, &by, account.0)?),
+        _ if by.is_admin() => {}
+        _ => return Err(ApiError::forbidden("forbidden")),
+    }
+    end_one(&web, &by, &id, of).await
 }
 
 pub(super) async fn end_all(
@@ -175,7 +207,7 @@ pub(super) async fn end_all(
     Person(by): Person,
     Segment(id): Segment<u32>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let account = existing(&web, id)?;
+    let account = reached(&web, &by, id)?;
     web.sign_out(Who::Account(account.id), Some(&by.key));
     let event = AuditEvent::new("session.end", account.address.to_string());
     by.store(&web).audit(event).await?;

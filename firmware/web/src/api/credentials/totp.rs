@@ -9,7 +9,7 @@ use serde_json::json;
 use session::{LoginError, NewTotp};
 use store::StoreError;
 
-use super::{existing, own_id};
+use super::{own_id, reached};
 use crate::Web;
 use crate::api::done;
 use crate::error::ApiError;
@@ -145,7 +145,7 @@ pub(super) async fn turn_off_for(
     Person(by): Person,
     Segment(id): Segment<u32>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let account = existing(&web, id)?;
+    let account = reached(&web, &by, id)?;
     if !by.store(&web).remove_totp(account.id).await? {
         return Err(ApiError::conflict("totp-off"));
     }
