@@ -37,7 +37,7 @@ impl Who {
     /// The account that connections and credentials count for; the login `admin` has the office's number.
     pub(crate) fn account(self) -> Option<AccountId> {
         match self {
-            Self::Setup => None,
+            Self::Setup | Self::Token(_) | Self::Socket(_) => None,
             Self::Admin => Some(store::OFFICE),
             Self::Account(id) => Some(id),
         }
