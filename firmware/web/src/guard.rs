@@ -30,7 +30,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
+pub enum Access {
     /// Everybody.
     Public,
     /// Everybody, while the wizard is open.
@@ -39,10 +39,7 @@ pub(crate) enum Access {
     Setup,
     /// Who is signed in.
     Person,
-    /// Who is signed in as an admin.
-    #[allow(dead_code, reason = "for routes that have no area yet")]
-    Admin,
-    /// Whom [`session::rules`] gives the area. Whose a thing is the handlers ask, see [`crate::reach`].
+    /// Whom [`session::rules`] gives the area; whose a thing is the handlers ask.
     Use(Area),
 }
 
@@ -306,16 +303,13 @@ fn admit(web: &Web, access: Access, request: &Request) -> Result<Option<Identity
         Access::Person if who.is_some_and(Identity::is_machine) => {
             return Err(ApiError::forbidden("forbidden"));
         }
-        Access::Admin if !who.is_some_and(Identity::is_admin) => {
-            return Err(ApiError::forbidden("forbidden"));
-        }
         Access::Use(area) => {
             let is_write = !is_safe(request.method());
             if !who.is_some_and(|known| known.may_use(area, is_write)) {
                 return Err(ApiError::forbidden("forbidden"));
             }
         }
-        Access::Person | Access::Admin => {}
+        Access::Person => {}
     }
     Ok(identity)
 }

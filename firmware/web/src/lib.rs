@@ -38,7 +38,9 @@ mod streamed;
 mod timed_stream;
 mod web;
 
+pub use api::Route;
 pub use box_link::BoxLink;
+pub use guard::Access;
 pub use log_ring::LogRing;
 pub use web::Web;
 

