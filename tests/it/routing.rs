@@ -1,7 +1,7 @@
 //! Where mail goes and who may send as whom, as somebody with an LDAP tool says it: what was written holds
 //! for the next command of a session that was open before.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use anyhow::{Context as _, Result, ensure};
 use testkit::client::Client;
@@ -14,7 +14,7 @@ const DOMAIN: &str = "dc=office,dc=test";
 
 /// anna, ben and boss, with a smarthost that records what goes out.
 fn office() -> Result<(Office, Sink)> {
-    let sink = Sink::start(IpAddr::V4(Ipv4Addr::from(fresh_address())))?;
+    let sink = Sink::start(IpAddr::V4(fresh_address()))?;
     let provision = office_with_admins(&["anna", "ben", "boss"], &["boss"]);
     let smarthost = format!("smarthost = \"{}\"", sink.at);
     Ok((Office::with(provision.replace("smarthost = \"127.0.0.1:1\"", &smarthost)), sink))

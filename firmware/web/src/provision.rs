@@ -7,9 +7,11 @@
 //! Limits: 1 MB, 5,000 users. Never here: a password in an error or a log line.
 
 mod apply;
+mod mail;
 mod parse;
 mod table;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use base::box_link::Network;
@@ -18,6 +20,8 @@ use store::Outbound;
 
 pub use apply::{Applied, ApplyError, apply};
 pub use parse::parse;
+
+use mail::{DomainMail, FileGroup, UserMail};
 
 /// Largest file, bytes.
 pub const FILE_MAX: usize = 1024 * 1024;
@@ -30,8 +34,9 @@ pub struct Provision {
     pub(crate) hostname: Option<String>,
     pub(crate) language: Option<String>,
     pub(crate) admin_password: Option<String>,
-    pub(crate) domains: Vec<DomainName>,
+    pub(crate) domains: BTreeMap<DomainName, DomainMail>,
     pub(crate) users: Vec<User>,
+    pub(crate) groups: Vec<FileGroup>,
     pub(crate) outbound: Option<Outbound>,
     pub(crate) dns_servers: Option<Vec<String>>,
     pub(crate) network: Option<Network>,
@@ -41,7 +46,7 @@ impl fmt::Debug for Provision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Provision")
             .field("hostname", &self.hostname)
-            .field("domains", &self.domains)
+            .field("domains", &self.domains.keys())
             .field("users", &self.users.len())
             .finish_non_exhaustive()
     }
@@ -56,6 +61,13 @@ pub(crate) struct User {
     pub(crate) quota_bytes: Option<u64>,
     pub(crate) aliases: Vec<Address>,
     pub(crate) is_admin: bool,
+    pub(crate) mail: UserMail,
+}
+
+impl User {
+    fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.aliases.iter().chain([&self.address])
+    }
 }
 
 /// One thing that is wrong in a file.

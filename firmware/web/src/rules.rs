@@ -2,6 +2,7 @@
 //! provisioning file.
 
 use base::{Address, DomainName};
+use store::SendAs;
 
 use crate::error::ApiError;
 
@@ -15,6 +16,12 @@ pub(crate) const PASSWORD_MIN: usize = 8;
 const PASSWORD_MAX: usize = 256;
 /// Longest name of a person, characters.
 const NAME_MAX: usize = 200;
+/// Addresses that the mail of one account goes on to; the store's limit.
+pub(crate) const FORWARD_MAX: usize = 20;
+/// Further sender addresses of one account; the store's limit.
+pub(crate) const SEND_AS_MAX: usize = 1_000;
+/// Longest name of a group, bytes; the store's limit.
+const GROUP_NAME_MAX: usize = 128;
 /// Most further addresses of an account.
 pub(crate) const ALIASES_MAX: usize = 100;
 /// Largest quota, MB (16 TB).
@@ -111,6 +118,25 @@ fn is_host(name: &str) -> bool {
 pub(crate) fn address(text: &str) -> Result<Address, Problem> {
     Address::parse(text.trim())
         .map_err(|err| Problem::new("address-invalid", format!("\"{text}\": {err}")))
+}
+
+/// What may be lent as a sender: an address, or `@domain`.
+pub(crate) fn sender(text: &str) -> Result<SendAs, Problem> {
+    match text.trim().strip_prefix('@') {
+        Some(name) => domain(name).map(SendAs::Domain),
+        None => address(text).map(SendAs::Address),
+    }
+}
+
+/// The name of a group.
+pub(crate) fn group_name(text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    let is_wrong = |c: char| c.is_control() || "@/\"\\".contains(c);
+    if text.is_empty() || text.len() > GROUP_NAME_MAX || text.contains(is_wrong) {
+        let detail = format!("a group's name has 1 to {GROUP_NAME_MAX} bytes, none of @ / \" \\");
+        return Err(Problem::new("group-name-invalid", detail));
+    }
+    Ok(text.to_owned())
 }
 
 /// A person's name.

@@ -518,6 +518,12 @@ fn set_plain(
     if let Some(domains) = &change.manages {
         set_manages(view, entry, domains)?;
     }
+    if change.send_as.as_ref().is_some_and(|all| all.len() > SEND_AS_MAX) {
+        return Err(StoreError::LimitReached("sender addresses of an account"));
+    }
+    if change.forward.as_ref().is_some_and(|all| all.len() > FORWARD_MAX) {
+        return Err(StoreError::LimitReached("addresses that mail goes on to"));
+    }
     if let Some(send_as) = &change.send_as {
         entry.set(entry::SEND_AS, send_as.iter().map(SendAs::to_string));
     }

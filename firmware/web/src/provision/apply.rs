@@ -1,11 +1,10 @@
 //! Applying a provisioning file to the store.
 
-use std::collections::BTreeSet;
-
 use base::{Address, DomainName};
 use session::{Auth, LoginError};
 use store::{Account, AccountChange, NewAccount, Origin, Settings, Store, StoreError, Via};
 
+use super::mail::{self, UserMail};
 use super::{Provision, User};
 
 /// Users between two lines of the log.
@@ -16,8 +15,14 @@ const PROGRESS_EVERY: usize = 50;
 #[non_exhaustive]
 pub enum ApplyError {
     /// An address of the file belongs to somebody else on this box. Nothing was applied.
-    #[error("{0} belongs to another account or alias of this box")]
+    #[error("{0} belongs to another account, alias or group of this box")]
     AddressTaken(Address),
+    /// A domain of the file, or a further name of one, is another domain's. Nothing was applied.
+    #[error("{0} is a mail domain of this box, or another name of one")]
+    DomainTaken(DomainName),
+    /// A member of a group has an address of this box and is no account. Nothing was applied.
+    #[error("{0} is to be in a group and is no account of this box")]
+    MemberUnknown(Address),
     /// A password could not be hashed. Nothing was applied.
     #[error("a password could not be hashed")]
     Hash(#[from] LoginError),
@@ -42,13 +47,13 @@ pub enum Applied {
     Before,
 }
 
-fn store_error(doing: &'static str) -> impl FnOnce(StoreError) -> ApplyError {
+pub(super) fn store_error(doing: &'static str) -> impl FnOnce(StoreError) -> ApplyError {
     move |source| ApplyError::Store { doing, source }
 }
 
 /// What is to be done for one user.
 enum Act {
-    Create(NewAccount),
+    Create(UserMail, NewAccount),
     Update(Box<Account>, AccountChange),
 }
 
@@ -67,25 +72,30 @@ pub async fn apply(
         return Ok(Applied::Before);
     }
     // All that can be refused is found out before the first change.
-    let aliases = store.aliases().map_err(store_error("reading the aliases"))?;
-    let aliases: BTreeSet<String> = aliases.iter().map(|alias| alias.address.key()).collect();
+    mail::check(provision, store)?;
     let mut acts = Vec::with_capacity(provision.users.len());
     for (done, user) in provision.users.iter().enumerate() {
         // PID 1 reads this line: the box is at work, and its watchdog waits.
         if done % PROGRESS_EVERY == 0 {
             tracing::info!("provisioning: {done} of {} passwords hashed", provision.users.len());
         }
-        acts.push(plan(user, store, auth, &aliases).await?);
+        acts.push(plan(user, store, auth).await?);
     }
     let admin_hash = match &provision.admin_password {
         Some(password) => Some(kept_or_new(auth, &settings.admin_password_hash, password).await?),
         None => None,
     };
-    for domain in &provision.domains {
-        create_domain(store, domain).await?;
+    for name in provision.domains.keys() {
+        create_domain(store, name).await?;
+    }
+    for (name, mail) in &provision.domains {
+        mail::set_domain(store, name, mail).await?;
     }
     for act in acts {
         carry_out(store, act).await?;
+    }
+    for group in &provision.groups {
+        mail::put_group(store, group).await?;
     }
     let change = provision.clone();
     store
@@ -110,19 +120,17 @@ async fn kept_or_new(
     auth.hash(password).await
 }
 
-async fn plan(
-    user: &User,
-    store: &Store,
-    auth: &Auth,
-    aliases: &BTreeSet<String>,
-) -> Result<Act, ApplyError> {
+async fn plan(user: &User, store: &Store, auth: &Auth) -> Result<Act, ApplyError> {
     let reading = "reading the directory";
     let known = store.account_by_address(&user.address).map_err(store_error(reading))?;
     let known = known.filter(|account| account.address.key() == user.address.key());
-    for address in std::iter::once(&user.address).chain(&user.aliases) {
+    for address in user.addresses() {
         let owner = store.account_by_address(address).map_err(store_error(reading))?;
-        let is_foreign = owner.is_some_and(|o| Some(o.id) != known.as_ref().map(|k| k.id));
-        if is_foreign || aliases.contains(&address.key()) {
+        let is_foreign = match owner {
+            Some(owner) => Some(owner.id) != known.as_ref().map(|known| known.id),
+            None => store.is_taken(address).map_err(store_error(reading))?,
+        };
+        if is_foreign {
             return Err(ApplyError::AddressTaken(address.clone()));
         }
     }
@@ -130,7 +138,7 @@ async fn plan(
     let password_hash = Some(kept_or_new(auth, &hash, &user.password).await?);
     Ok(match known {
         Some(account) => {
-            let change = AccountChange {
+            let mut change = AccountChange {
                 name: Some(user.name.clone()),
                 aliases: Some(user.aliases.clone()),
                 quota_bytes: Some(user.quota_bytes),
@@ -138,16 +146,20 @@ async fn plan(
                 password_hash,
                 ..Default::default()
             };
+            user.mail.clone().into_change(&mut change);
             Act::Update(Box::new(account), change)
         }
-        None => Act::Create(NewAccount {
-            address: user.address.clone(),
-            name: user.name.clone(),
-            aliases: user.aliases.clone(),
-            quota_bytes: user.quota_bytes,
-            is_admin: user.is_admin,
-            password_hash,
-        }),
+        None => Act::Create(
+            user.mail.clone(),
+            NewAccount {
+                address: user.address.clone(),
+                name: user.name.clone(),
+                aliases: user.aliases.clone(),
+                quota_bytes: user.quota_bytes,
+                is_admin: user.is_admin,
+                password_hash,
+            },
+        ),
     })
 }
 
@@ -160,8 +172,15 @@ async fn create_domain(store: &Store, domain: &DomainName) -> Result<(), ApplyEr
 
 async fn carry_out(store: &Store, act: Act) -> Result<(), ApplyError> {
     match act {
-        Act::Create(account) => {
-            store.create_account(account).await.map_err(store_error("making an account"))?;
+        Act::Create(mail, account) => {
+            let made = store.create_account(account).await;
+            let id = made.map_err(store_error("making an account"))?;
+            if mail.says_something() {
+                let mut change = AccountChange::default();
+                mail.into_change(&mut change);
+                let done = store.update_account(id, change).await;
+                done.map_err(store_error("changing an account"))?;
+            }
         }
         Act::Update(account, change) => store
             .update_account(account.id, change)

@@ -1,6 +1,6 @@
 //! Reading and checking a provisioning file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use base::box_link::Network;
@@ -8,6 +8,7 @@ use base::{Address, DomainName};
 use store::{Outbound, SmarthostTls};
 use toml::de::DeTable;
 
+use super::mail::{self, DomainMail, UserMail};
 use super::table::{Faults, Found, Table};
 use super::{FILE_MAX, Provision, ProvisionError, User};
 use crate::rules::Problem;
@@ -54,7 +55,10 @@ fn read(mut root: Table<'_, '_>, hash: String, faults: &mut Faults<'_>) -> Provi
     let admin = root.table(faults, "admin");
     let admin_password = admin.and_then(|table| admin_password(table, faults, hostname.as_deref()));
     let domains = domains(&mut root, faults);
-    let users = users(&mut root, faults, &domains);
+    let names = domains.keys().cloned().collect();
+    let mut seen = BTreeSet::new();
+    let users = users(&mut root, faults, &names, &mut seen);
+    let groups = mail::groups(&mut root, faults, &names, &mut seen);
     let outbound = root.table(faults, "outbound").and_then(|table| read_outbound(table, faults));
     let dns_servers = root.table(faults, "dns").and_then(|table| dns_servers(table, faults));
     let network = root.table(faults, "network").and_then(|table| read_network(table, faults));
@@ -64,8 +68,9 @@ fn read(mut root: Table<'_, '_>, hash: String, faults: &mut Faults<'_>) -> Provi
         hostname,
         language,
         admin_password,
-        domains: domains.into_iter().collect(),
+        domains,
         users,
+        groups,
         outbound,
         dns_servers,
         network,
@@ -73,7 +78,9 @@ fn read(mut root: Table<'_, '_>, hash: String, faults: &mut Faults<'_>) -> Provi
 }
 
 /// A rule with its problem's English only.
-fn reason<R>(rule: impl Fn(&str) -> Result<R, Problem>) -> impl Fn(&str) -> Result<R, String> {
+pub(super) fn reason<R>(
+    rule: impl Fn(&str) -> Result<R, Problem>,
+) -> impl Fn(&str) -> Result<R, String> {
     move |text| rule(text).map_err(|problem| problem.detail)
 }
 
@@ -92,20 +99,25 @@ fn admin_password(
     password
 }
 
-fn domains(root: &mut Table<'_, '_>, faults: &mut Faults<'_>) -> BTreeSet<DomainName> {
-    let mut domains = BTreeSet::new();
+fn domains(root: &mut Table<'_, '_>, faults: &mut Faults<'_>) -> BTreeMap<DomainName, DomainMail> {
+    let mut domains = BTreeMap::new();
+    let mut lines = BTreeMap::new();
     for mut table in root.tables(faults, "domain") {
+        let start = table.line;
+        let mail = DomainMail::read(&mut table, faults);
         if let Some(found) = table.needed(faults, "name") {
             let (line, key) = (found.line, found.key.clone());
             if let Some(name) = found.check(faults, reason(rules::domain)) {
-                if domains.contains(&name) {
+                if domains.contains_key(&name) {
                     faults.add(line, &key, format!("{name} is named twice"));
                 }
-                domains.insert(name);
+                lines.insert(name.clone(), start);
+                domains.insert(name, mail);
             }
         }
         table.finish(faults);
     }
+    mail::check_names(&domains, &lines, faults);
     domains
 }
 
@@ -113,6 +125,7 @@ fn users(
     root: &mut Table<'_, '_>,
     faults: &mut Faults<'_>,
     domains: &BTreeSet<DomainName>,
+    seen: &mut BTreeSet<String>,
 ) -> Vec<User> {
     let tables = root.tables(faults, "user");
     if tables.len() > USERS_MAX {
@@ -120,8 +133,7 @@ fn users(
         faults.add(line, "user", format!("there are more than {USERS_MAX} users"));
         return Vec::new();
     }
-    let mut seen = BTreeSet::new();
-    tables.into_iter().filter_map(|table| user(table, faults, domains, &mut seen)).collect()
+    tables.into_iter().filter_map(|table| user(table, faults, domains, seen)).collect()
 }
 
 fn user(
@@ -141,6 +153,7 @@ fn user(
     let name = table.text(faults, "name").and_then(|f| f.check(faults, reason(rules::name)));
     let quota = table.number(faults, "quota_mb");
     let quota = quota.and_then(|f| f.check(faults, |mb| rules::quota(mb).map_err(|p| p.detail)));
+    let mail = UserMail::read(&mut table, faults);
     let is_admin = table.yes_or_no(faults, "admin").is_some_and(|found| found.value);
     let min = if is_admin { rules::ADMIN_PASSWORD_MIN } else { rules::PASSWORD_MIN };
     let login = address.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -157,12 +170,13 @@ fn user(
         quota_bytes: quota,
         aliases,
         is_admin,
+        mail,
         address: address?,
     })
 }
 
 /// An address in a domain of the file that stands in it once.
-fn own_address(
+pub(super) fn own_address(
     text: &str,
     domains: &BTreeSet<DomainName>,
     seen: &mut BTreeSet<String>,

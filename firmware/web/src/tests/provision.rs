@@ -222,3 +222,58 @@ async fn what_a_file_leaves_open_the_wizard_asks() {
         (&"mail.office.test".into(), &false.into())
     );
 }
+
+#[tokio::test]
+async fn a_file_says_where_mail_goes() {
+    let office = Office::ready().await;
+    let (store, auth) = (office.web.store(), &office.web.ctx().auth);
+    let file = |members: &str, further: &str| {
+        let text = format!(
+            "[[domain]]\nname = \"office.test\"\naliases = [\"{further}\"]\n\
+             catch_all = \"x@else.test\"\nquota_mb = 7\n\
+             [[user]]\naddress = \"carl@office.test\"\npassword = \"secret-carl\"\n\
+             forward = [\"c@else.test\"]\nforward_keep = false\nsend_as = [\"@else.test\"]\n\
+             [[group]]\nname = \"Team\"\ndomain = \"office.test\"\naddress = \"team@office.test\"\n\
+             members = [{members}]\n"
+        );
+        parse(&text).unwrap()
+    };
+    let first = file("\"bert@office.test\", \"carl@office.test\", \"y@else.test\"", "b.test");
+    assert_eq!(apply(&first, store, auth).await.unwrap(), Applied::Now);
+    let domain = store.domains().unwrap().remove(0);
+    let catch_all = domain.catch_all.map(|address| address.to_string());
+    assert_eq!((catch_all.as_deref(), domain.quota_bytes), (Some("x@else.test"), Some(7 << 20)));
+    let carl = base::Address::parse("carl@b.test").unwrap();
+    let carl = store.account_by_address(&carl).unwrap().unwrap();
+    assert_eq!((carl.forward[0].to_string().as_str(), carl.forward_keep), ("c@else.test", false));
+    assert_eq!(carl.send_as[0].to_string(), "@else.test");
+    let group = || store.group("team", &domain.name).unwrap().unwrap();
+    assert_eq!((group().members.len(), group().outside.len()), (2, 1));
+    // A changed file adds, and takes nothing away.
+    let second = file("\"anna@office.test\"", "b.test");
+    assert_eq!(apply(&second, store, auth).await.unwrap(), Applied::Now);
+    assert_eq!((group().members.len(), group().outside.len()), (3, 1));
+
+    // What cannot be is found out before the first change.
+    let before = store.settings();
+    let unknown = apply(&file("\"dora@office.test\"", "c.test"), store, auth).await.unwrap_err();
+    assert!(matches!(unknown, ApplyError::MemberUnknown(_)), "{unknown}");
+    store.create_domain(base::DomainName::parse("c.test").unwrap()).await.unwrap();
+    let taken = apply(&file("", "c.test"), store, auth).await.unwrap_err();
+    assert!(matches!(taken, ApplyError::DomainTaken(_)), "{taken}");
+    assert!(store.settings() == before);
+    assert_eq!(
+        faults(
+            "[[domain]]\nname = \"a.test\"\naliases = [\"a.test\"]\ncatch_all = \"x\"\n\
+             [[group]]\nname = \"a/b\"\ndomain = \"b.test\"\nmembers = [\"x@else.test\"]\nextra = 1\n"
+        ),
+        [
+            "line 1: domain.aliases: a.test is a domain of this file, or given to two",
+            "line 4: domain.catch_all: \"x\": the address has no @",
+            "line 6: group.name: a group's name has 1 to 128 bytes, none of @ / \" \\",
+            "line 7: group.domain: \"b.test\" is in no [[domain]] of this file",
+            "line 8: group.members: x@else.test is elsewhere, and the group has no address",
+            "line 9: group.extra: is not known",
+        ]
+    );
+}

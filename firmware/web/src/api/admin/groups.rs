@@ -123,7 +123,7 @@ pub(super) async fn add(
 ) -> Result<impl IntoResponse, ApiError> {
     let domain = rules::domain(&input.domain).map_err(|problem| problem.at("domain"))?;
     by.must_manage(&domain)?;
-    let name = input.name.trim().to_owned();
+    let name = rules::group_name(&input.name).map_err(|problem| problem.at("name"))?;
     let description = description(&input.description)?;
     let address = match &input.address {
         Some(text) => Some(address(&by, text)?),
@@ -153,7 +153,6 @@ pub(super) async fn add(
 /// What the store says of a group that it does not take.
 fn refused(err: StoreError) -> ApiError {
     match err {
-        StoreError::BadName => ApiError::invalid("group-name-invalid").field("name"),
         err @ StoreError::NoSuchDomain => ApiError::from(err).field("address"),
         err @ StoreError::AddressTaken(_) => ApiError::from(err).field("address"),
         err => err.into(),

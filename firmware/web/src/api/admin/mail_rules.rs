@@ -6,12 +6,7 @@ use base::Address;
 use store::{Account, SendAs};
 
 use crate::error::ApiError;
-use crate::rules;
-
-/// Addresses that the mail of one account goes on to; the store's limit.
-const FORWARD_MAX: usize = 20;
-/// Further sender addresses of one account; the store's limit.
-const SEND_AS_MAX: usize = 1_000;
+use crate::rules::{self, FORWARD_MAX, SEND_AS_MAX};
 
 /// Addresses here or elsewhere, each once.
 pub(super) fn forward(account: &Account, texts: &[String]) -> Result<Vec<Address>, ApiError> {
@@ -41,11 +36,7 @@ pub(super) fn send_as(texts: &[String]) -> Result<Vec<SendAs>, ApiError> {
     let each = texts.iter().enumerate();
     each.map(|(n, text)| {
         let field = format!("send_as.{n}");
-        let sender = match text.trim().strip_prefix('@') {
-            Some(name) => rules::domain(name).map(SendAs::Domain),
-            None => rules::address(text).map(SendAs::Address),
-        };
-        let sender = sender.map_err(|problem| problem.at(&field))?;
+        let sender = rules::sender(text).map_err(|problem| problem.at(&field))?;
         if !seen.insert(sender.to_string().to_lowercase()) {
             return Err(ApiError::invalid("duplicate").field(field));
         }
