@@ -5,7 +5,7 @@
 
 mod people;
 mod rig;
-mod web;
+pub(crate) mod web;
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};

@@ -2,9 +2,11 @@
 //! order and result codes are the same. Where they are not, `slapd/differences.txt` says why, and a
 //! difference that is listed there and is gone is a failure too.
 
+mod active_directory;
 mod answer;
 mod people;
 pub(crate) mod server;
+mod source;
 mod table;
 
 use std::io::Write as _;

@@ -143,10 +143,10 @@ pub(crate) fn person(
     domain: &DomainName,
     domains: &[DomainName],
 ) -> Result<FromSource, Unfit> {
-    let id = raw.id(effective).ok_or(Unfit::NoId)?;
     let words = ["address", "addresses", "principal"];
     let addresses = addresses(raw, effective, &words, domains);
     let (primary, further) = addresses.split_first().ok_or(Unfit::NoAddress)?;
+    let id = raw.id(effective).ok_or(Unfit::NoId)?;
     let name = raw.texts(effective, "name").next().unwrap_or_else(|| primary.local());
     let surname = raw.texts(effective, "surname").next();
     let surname = surname.or_else(|| name.rsplit(' ').next()).unwrap_or(name);

@@ -60,6 +60,8 @@ impl std::fmt::Debug for Hooks {
 pub struct Status {
     /// One runs.
     pub is_running: bool,
+    /// Syncs that ended since the start.
+    pub ended: u64,
     /// When the last one ended.
     pub last_sync_at: Option<Timestamp>,
     /// What it did, or why not.
@@ -257,8 +259,9 @@ impl Sources {
         let mut states = self.states();
         let state = states.entry(domain.clone()).or_default();
         state.next = Some(Instant::now() + wait);
-        state.status =
-            Status { is_running: false, last_sync_at: Some(self.now()), outcome: Some(outcome) };
+        let ended = state.status.ended + 1;
+        let last_sync_at = Some(self.now());
+        state.status = Status { is_running: false, ended, last_sync_at, outcome: Some(outcome) };
     }
 
     async fn sync(

@@ -5,26 +5,30 @@ use serde_json::Value;
 use testkit::{Client, Connector};
 
 /// A session with the API; keeps the cookie.
-pub(super) struct Web<'a> {
+pub(crate) struct Web<'a> {
     to: &'a dyn Connector,
     cookie: Option<String>,
 }
 
 impl<'a> Web<'a> {
-    pub(super) fn new(to: &'a dyn Connector) -> Self {
+    pub(crate) fn new(to: &'a dyn Connector) -> Self {
         Self { to, cookie: None }
     }
 
-    pub(super) fn get(&mut self, path: &str) -> Result<(u16, Value)> {
+    pub(crate) fn get(&mut self, path: &str) -> Result<(u16, Value)> {
         self.ask("GET", path, None)
     }
 
-    pub(super) fn post(&mut self, path: &str, body: &Value) -> Result<(u16, Value)> {
+    pub(crate) fn post(&mut self, path: &str, body: &Value) -> Result<(u16, Value)> {
         self.ask("POST", path, Some(body))
     }
 
+    pub(crate) fn put(&mut self, path: &str, body: &Value) -> Result<(u16, Value)> {
+        self.ask("PUT", path, Some(body))
+    }
+
     /// Posts and wants a 2xx.
-    pub(super) fn must(&mut self, path: &str, body: &Value) -> Result<Value> {
+    pub(crate) fn must(&mut self, path: &str, body: &Value) -> Result<Value> {
         let (status, answer) = self.post(path, body)?;
         if !(200..300).contains(&status) {
             bail!("{path}: {status} {answer}");

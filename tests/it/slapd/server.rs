@@ -26,21 +26,21 @@ pub(crate) struct Slapd {
 }
 
 /// Where the packages are.
-struct Roots(Vec<PathBuf>);
+pub(super) struct Roots(Vec<PathBuf>);
 
 impl Roots {
-    fn of_environment() -> Self {
+    pub(super) fn of_environment() -> Self {
         let roots = std::env::var(ROOTS).unwrap_or_else(|_| "/".to_owned());
         Self(roots.split(':').map(PathBuf::from).collect())
     }
 
-    fn find(&self, path: &str) -> Result<PathBuf> {
+    pub(super) fn find(&self, path: &str) -> Result<PathBuf> {
         let mut all = self.0.iter().map(|root| root.join(path));
         all.find(|file| file.exists()).with_context(|| format!("no package brings {path}"))
     }
 
     /// The program, which finds its libraries.
-    fn slapd(&self) -> Result<Command> {
+    pub(super) fn slapd(&self) -> Result<Command> {
         let mut command = Command::new(self.find("usr/sbin/slapd")?);
         let folders = ["usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"];
         let all = self.0.iter().flat_map(|root| folders.iter().map(|folder| root.join(folder)));
@@ -116,7 +116,7 @@ impl Drop for Slapd {
 }
 
 /// The definitions of Postroom's own subschema that slapd does not bring along.
-fn definitions() -> String {
+pub(super) fn definitions() -> String {
     let known = |definition: &str| {
         let oid = definition.split_whitespace().nth(1).unwrap_or_default();
         BUILT_IN.contains(&oid)

@@ -46,17 +46,6 @@ fn acts() -> Vec<(&'static str, &'static str, Value)> {
         ("POST /admin/tokens", "/admin/tokens", json!({ "name": "t", "role": "admin" })),
         ("DELETE /admin/tokens/{id}", "/admin/tokens/1", json!(null)),
         ("POST /admin/domains", "/admin/domains", json!({ "name": "b.test" })),
-        (
-            "PUT /admin/domains/{name}/source",
-            "/admin/domains/b.test/source",
-            json!({ "url": "ldap://127.0.0.1:1", "tls": "none", "base": "dc=x" }),
-        ),
-        (
-            "POST /admin/domains/{name}/source/sync",
-            "/admin/domains/b.test/source/sync",
-            json!(null),
-        ),
-        ("DELETE /admin/domains/{name}/source", "/admin/domains/b.test/source", json!(null)),
         ("DELETE /admin/domains/{name}", "/admin/domains/b.test", json!(null)),
         ("POST /admin/accounts", "/admin/accounts", carl),
         ("PATCH /admin/accounts/{id}", "/admin/accounts/3", json!({ "name": "Carl" })),
@@ -94,7 +83,7 @@ fn acts() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
-/// The same of domains and groups.
+/// The same of domains, groups and external directories.
 fn mail_acts() -> Vec<(&'static str, &'static str, Value)> {
     vec![
         (
@@ -113,6 +102,17 @@ fn mail_acts() -> Vec<(&'static str, &'static str, Value)> {
             json!({ "address": "team@office.test" }),
         ),
         ("DELETE /admin/groups/{group}", "/admin/groups/team@office.test", json!(null)),
+        (
+            "PUT /admin/domains/{name}/source",
+            "/admin/domains/office.test/source",
+            json!({ "url": "ldap://127.0.0.1:1", "tls": "none", "base": "dc=x" }),
+        ),
+        (
+            "POST /admin/domains/{name}/source/sync",
+            "/admin/domains/office.test/source/sync",
+            json!(null),
+        ),
+        ("DELETE /admin/domains/{name}/source", "/admin/domains/office.test/source", json!(null)),
     ]
 }
 

@@ -252,6 +252,7 @@ pub(super) async fn status(
     let report = status.outcome.and_then(Result::ok).unwrap_or_default();
     Ok(Json(StatusView {
         running: status.is_running,
+        syncs: status.ended,
         last_sync_at: status.last_sync_at.map(base::Timestamp::rfc3339),
         result,
         reason,
@@ -263,6 +264,7 @@ pub(super) async fn status(
 #[derive(Serialize)]
 struct StatusView {
     running: bool,
+    syncs: u64,
     last_sync_at: Option<String>,
     result: Option<&'static str>,
     reason: Option<Reason>,
