@@ -113,8 +113,8 @@ pub use origin::{Origin, Via};
 pub use queue::is_due;
 pub use reading::Reading;
 pub use recovery::{
-    DeletedAccount, DeletedFilter, DeletedMessage, DeletedPage, DeletedSum, RETENTION_DAYS_DEFAULT,
-    RETENTION_DAYS_MAX, Restored,
+    DeletedAccount, DeletedFilter, DeletedMessage, DeletedPage, DeletedSum, Obstacle,
+    RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MAX, Restored,
 };
 pub use search_index::{SearchIndexState, SearchSignatures};
 pub use settings::{Outbound, Settings, SmarthostTls, TlsIdentity};

@@ -99,4 +99,17 @@ pub struct DeletedAccount {
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Why it cannot be brought back as things are.
+    pub obstacle: Option<Obstacle>,
+}
+
+/// What keeps a deleted account from being brought back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Somebody else has its address.
+    AddressTaken,
+    /// Its domain is gone.
+    NoDomain,
+    /// Another entry has its name.
+    NameTaken,
 }

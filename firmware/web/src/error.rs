@@ -67,6 +67,11 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not-found")
     }
 
+    /// What is not there any more, and can be brought back.
+    pub(crate) fn gone(error: &'static str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, error)
+    }
+
     pub(crate) fn busy() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy").retry_after(5)
     }

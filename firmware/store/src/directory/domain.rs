@@ -179,7 +179,7 @@ fn forget_managers(tx: &mut Tx<'_, '_>, domain: &DomainName) -> Result<(), Store
         entry.modified_at = tx.now;
         writing::put(tx, Some(&before), entry)?;
     }
-    Ok(())
+    crate::recovery::accounts::forget_manager(tx, name)
 }
 
 /// Names of domains, at most `max`.

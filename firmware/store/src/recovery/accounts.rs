@@ -3,7 +3,7 @@
 
 use base::{AccountId, Address};
 
-use super::{DeletedAccount, age};
+use super::{DeletedAccount, Obstacle, age};
 use crate::audit::entries::Why;
 use crate::codec::{In, Out, account_key};
 use crate::directory::account::{self, AccountRow};
@@ -65,9 +65,11 @@ pub(crate) fn list(
         let used = usage::of(view, id)?;
         let row = view.get(T::Account, &account_key(id))?;
         let row = row.map(|row| AccountRow::decode(&row)).transpose()?;
+        let address = account::claims(view, &grave.entry)?.primary;
         found.push(DeletedAccount {
             id,
-            address: account::claims(view, &grave.entry)?.primary,
+            obstacle: obstacle(view, &address, &grave.entry)?,
+            address,
             name: grave.entry.first(entry::NAME).unwrap_or_default().to_owned(),
             deleted_at: row.and_then(|row| row.deleted_at).unwrap_or_default(),
             messages: used.messages,
@@ -76,6 +78,42 @@ pub(crate) fn list(
         Ok(found.len() < limit)
     })?;
     Ok(found)
+}
+
+/// What [`restore`] would say.
+fn obstacle(
+    view: &impl View,
+    address: &Address,
+    entry: &Entry,
+) -> Result<Option<Obstacle>, StoreError> {
+    match address_index::must_be_free(view, address) {
+        Err(StoreError::NoSuchDomain) => Ok(Some(Obstacle::NoDomain)),
+        Err(StoreError::AddressTaken(_)) => Ok(Some(Obstacle::AddressTaken)),
+        Err(err) => Err(err),
+        Ok(()) => {
+            let is_there = tree::find(view, &entry.dn)?.is_some();
+            Ok(is_there.then_some(Obstacle::NameTaken))
+        }
+    }
+}
+
+/// Who administered a domain that goes does not come back as who administers another one of its name.
+pub(crate) fn forget_manager(tables: &mut Tables<'_>, domain: &str) -> Result<(), StoreError> {
+    let mut graves = Vec::new();
+    tables.scan(T::DeletedAccount, &[], &[], &mut |key, row| {
+        let grave = Grave::decode(row)?;
+        if grave.entry.texts(entry::MANAGES).any(|name| name.eq_ignore_ascii_case(domain)) {
+            graves.push((key.to_vec(), grave));
+        }
+        Ok(true)
+    })?;
+    for (key, mut grave) in graves {
+        let kept = grave.entry.texts(entry::MANAGES).filter(|n| !n.eq_ignore_ascii_case(domain));
+        let kept: Vec<String> = kept.map(str::to_owned).collect();
+        grave.entry.set(entry::MANAGES, kept);
+        tables.put(T::DeletedAccount, &key, &grave.encode()?)?;
+    }
+    Ok(())
 }
 
 /// Brings a deleted account back with its address and mailboxes. Returns the further addresses that

@@ -234,8 +234,14 @@ async fn who_manages_a_domain_does_so_as_long_as_it_is_there() {
     let of = || store.account(anna).unwrap().unwrap();
     assert_eq!(of().manages, [name("branch.test"), name("office.test")]);
     assert_eq!(of().state, AccountState::Suspended);
+    let other = store.create_account(new_account("bert@office.test")).await.unwrap();
+    store.update_account(other, manages(&["branch.test"])).await.unwrap();
+    store.delete_account(other).await.unwrap();
     store.delete_domain(name("branch.test")).await.unwrap();
     assert_eq!(of().manages, [name("office.test")], "not of a later domain of that name");
+    store.create_domain(name("branch.test")).await.unwrap();
+    store.restore_account(other).await.unwrap();
+    assert_eq!(store.account(other).unwrap().unwrap().manages, []);
     store.update_account(anna, manages(&[])).await.unwrap();
     assert_eq!(of().manages, []);
     office.finish().await;

@@ -7,7 +7,7 @@ use base::{AccountId, Civil, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use session::rules::Operation;
-use store::{DeletedAccount, DeletedFilter, DeletedMessage, StoreError};
+use store::{DeletedAccount, DeletedFilter, DeletedMessage, Obstacle, StoreError};
 
 use crate::Web;
 use crate::api::views::AccountView;
@@ -204,29 +204,88 @@ struct DeletedAccountView {
     address: String,
     name: String,
     deleted_at: String,
+    expires_at: String,
     messages: u64,
     bytes: u64,
+    restorable: bool,
+    why: Option<&'static str>,
 }
 
-impl From<&DeletedAccount> for DeletedAccountView {
-    fn from(account: &DeletedAccount) -> Self {
+impl DeletedAccountView {
+    fn of(account: &DeletedAccount, retention_days: u16) -> Self {
+        let kept = i64::from(retention_days) * 86_400;
         Self {
             id: account.id.0,
             address: account.address.to_string(),
             name: account.name.clone(),
             deleted_at: account.deleted_at.rfc3339(),
+            expires_at: Timestamp::from_secs(account.deleted_at.secs() + kept).rfc3339(),
             messages: account.messages,
             bytes: account.bytes,
+            restorable: account.obstacle.is_none(),
+            why: account.obstacle.map(|obstacle| match obstacle {
+                Obstacle::AddressTaken => "address-taken",
+                Obstacle::NoDomain => "domain-unknown",
+                Obstacle::NameTaken => "exists",
+            }),
         }
     }
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Sort {
+    #[default]
+    DeletedAt,
+    Address,
+    Name,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Order {
+    #[default]
+    Asc,
+    Desc,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
     #[serde(default)]
-    after: u32,
+    offset: usize,
     limit: Option<usize>,
+    #[serde(default)]
+    search: String,
+    #[serde(default)]
+    sort: Sort,
+    #[serde(default)]
+    order: Order,
+}
+
+/// Deleted accounts that `takes` lets through, in order.
+fn sorted(
+    web: &Web,
+    page: &Page,
+    takes: &dyn Fn(&DeletedAccount) -> bool,
+) -> Result<Vec<DeletedAccount>, StoreError> {
+    let (mut all, mut after) = (Vec::new(), AccountId(0));
+    loop {
+        let some = web.store().deleted_accounts(after, PAGE_MAX)?;
+        let Some(last) = some.last() else { break };
+        after = last.id;
+        all.extend(some.into_iter().filter(takes));
+    }
+    let key = |account: &DeletedAccount| match page.sort {
+        Sort::DeletedAt => (account.deleted_at, String::new()),
+        Sort::Address => (Timestamp::default(), account.address.key()),
+        Sort::Name => (Timestamp::default(), account.name.to_lowercase()),
+    };
+    all.sort_by_cached_key(|account| (key(account), account.id));
+    if page.order == Order::Desc {
+        all.reverse();
+    }
+    Ok(all)
 }
 
 pub(super) async fn accounts(
@@ -234,21 +293,27 @@ pub(super) async fn accounts(
     Person(by): Person,
     Params(page): Params<Page>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let limit = page.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
-    // One more than asked for tells whether there is a next page.
-    let (mut found, mut after) = (Vec::new(), AccountId(page.after));
-    while found.len() <= limit {
-        let some = web.store().deleted_accounts(after, limit + 1)?;
-        let Some(last) = some.last() else { break };
-        after = last.id;
-        found.extend(some.into_iter().filter(|account| by.sees(account.address.domain())));
-    }
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| has_more).map(|account| account.id.0);
-    let items: Vec<_> = found.iter().map(DeletedAccountView::from).collect();
-    let days = web.settings().retention_days();
-    Ok(Json(json!({ "items": items, "next": next, "retention_days": days })))
+    // Reads what each of them was: not on the threads that serve connections.
+    let finding = tokio::task::spawn_blocking(move || {
+        let wanted = page.search.trim().to_lowercase();
+        let takes = |account: &DeletedAccount| {
+            let is_in = |text: &str| text.to_lowercase().contains(&wanted);
+            by.sees(account.address.domain())
+                && (is_in(&account.name) || is_in(&account.address.to_string()))
+        };
+        let found = sorted(&web, &page, &takes)?;
+        let limit = page.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
+        let days = web.settings().retention_days();
+        let shown = found.iter().skip(page.offset).take(limit);
+        let items: Vec<_> = shown.map(|account| DeletedAccountView::of(account, days)).collect();
+        let next = page.offset.saturating_add(items.len());
+        let next = (!items.is_empty() && next < found.len()).then_some(next);
+        Ok(json!({
+            "items": items, "next": next, "found": found.len(), "retention_days": days
+        }))
+    });
+    let answer: Result<_, StoreError> = finding.await.map_err(|_| ApiError::busy())?;
+    Ok(Json(answer?))
 }
 
 pub(super) async fn restore_account(

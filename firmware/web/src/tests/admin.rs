@@ -96,7 +96,7 @@ async fn accounts_are_found_changed_and_removed() {
     let set = admin.post(&format!("{path}/password"), json!({ "password": "new-secret" })).await;
     assert_eq!(set.status, 204);
     assert_eq!(admin.send("DELETE", &path, None).await.status, 204);
-    assert_eq!(admin.get(&path).await.error(), (404, "not-found"));
+    assert_eq!(admin.get(&path).await.error(), (404, "account-deleted"));
     assert_eq!(admin.send("DELETE", &path, None).await.error(), (404, "not-found"));
 }
 

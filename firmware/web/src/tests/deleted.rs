@@ -105,6 +105,61 @@ async fn accounts_come_back_with_their_password() {
 }
 
 #[tokio::test]
+async fn who_was_deleted_is_listed_with_what_stands_in_the_way() {
+    let office = Office::ready().await;
+    let mut admin = office.signed_in("admin", "correct horse").await;
+    assert_eq!(admin.post("/api/admin/domains", json!({ "name": "b.test" })).await.status, 201);
+    let mut ids = Vec::new();
+    for (address, name) in
+        [("zoe@office.test", "Ada"), ("carl@b.test", "Carl"), ("dora@office.test", "Zed")]
+    {
+        let new = json!({ "address": address, "name": name, "password": "secret-one" });
+        let made = admin.post("/api/admin/accounts", new).await;
+        let id = made.json["id"].as_u64().unwrap();
+        let path = format!("/api/admin/accounts/{id}");
+        assert_eq!(admin.send("DELETE", &path, None).await.status, 204);
+        assert_eq!(admin.get(&path).await.error(), (404, "account-deleted"));
+        ids.push(id);
+    }
+    assert_eq!(admin.send("DELETE", "/api/admin/domains/b.test", None).await.status, 204);
+    let taken = json!({ "address": "zoe@office.test", "targets": ["anna@office.test"] });
+    assert_eq!(admin.post("/api/admin/aliases", taken).await.status, 201);
+    let list = |query: &'static str| format!("/api/admin/deleted-accounts?{query}");
+    for (query, names, found) in [
+        ("", "zoe carl dora", 3),
+        ("sort=deleted_at&order=desc", "dora carl zoe", 3),
+        ("sort=address", "carl dora zoe", 3),
+        ("sort=name", "zoe carl dora", 3),
+        ("sort=address&offset=1&limit=1", "dora", 3),
+        ("search=ZED", "dora", 1),
+        ("search=@b.", "carl", 1),
+    ] {
+        let page = admin.get(&list(query)).await.json;
+        let items = page["items"].as_array().unwrap();
+        let shown: Vec<&str> = items
+            .iter()
+            .map(|item| item["address"].as_str().unwrap().split('@').next().unwrap())
+            .collect();
+        assert_eq!((shown.join(" ").as_str(), &page["found"]), (names, &json!(found)), "{query}");
+    }
+    let page = admin.get(&list("")).await.json;
+    for (at, why, refused) in [
+        (0, json!("address-taken"), Some((409, "address-taken"))),
+        (1, json!("domain-unknown"), Some((422, "domain-unknown"))),
+        (2, json!(null), None),
+    ] {
+        let item = &page["items"][at];
+        assert_eq!((&item["why"], &item["restorable"]), (&why, &json!(why.is_null())));
+        let path = format!("/api/admin/deleted-accounts/{}/restore", ids[at]);
+        let answer = admin.post(&path, json!({})).await;
+        match refused {
+            Some(refused) => assert_eq!(answer.error(), refused),
+            None => assert_eq!(answer.status, 200),
+        }
+    }
+}
+
+#[tokio::test]
 async fn retention_and_default_quota_are_set() {
     let office = Office::ready().await;
     let mut admin = office.signed_in("admin", "correct horse").await;

@@ -131,7 +131,15 @@ pub(super) async fn show(
     Person(by): Person,
     Segment(id): Segment<u32>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let account = find(&web, id)?;
+    let Some(account) = web.store().account(AccountId(id))? else {
+        let was = web.store().deleted_account(AccountId(id))?;
+        let is_seen = was.is_some_and(|was| by.sees(was.address.domain()));
+        return Err(if is_seen {
+            ApiError::gone("account-deleted")
+        } else {
+            ApiError::not_found()
+        });
+    };
     by.must_reach(&account, Operation::Read)?;
     Ok(Json(AccountView::of(&web, &account)?))
 }
