@@ -4,6 +4,9 @@
 //! # RFC 6851 §3.3: why this must hold.
 //! account anna                      accounts of office.test; password secret-NAME
 //! admin boss                        the same, for an account that administers the box
+//! domain catch_all = "anna@office.test"   a line of office.test in the provisioning file
+//! user forward = ["x@else.test"]    the same of the last account
+//! provision [[group]]               a line at the end of the file
 //! mailbox INBOX 3 messages          appended to the last account's mailbox before the talk begins
 //! protocol imap                     imap imaps pop3 pop3s smtp submission submissions lmtp; default: the folder's name
 //! raw                               connections begin before the greeting and are not logged in
@@ -15,6 +18,7 @@
 //! tls 1                             TLS handshake on connection 1 now
 //! S1: <eof>                         the server closed;  C1: <eof> closes our side
 //! login 1 bert                      logs connection 1 in as another account (before its first line)
+//! login 2 bert imap                 the same with another protocol
 //! open 2 imap                       opens connection 2 with another protocol, for the last account
 //! ```
 //! IMAP and POP3 connections are opened at their first line and logged in as the last account unless `raw`. SMTP ones
@@ -37,7 +41,7 @@ enum Step {
     Expect(u32, String),
     Tls(u32),
     Hangup(u32),
-    Login(u32, String),
+    Login(u32, String, String),
     Open(u32, String),
 }
 
@@ -46,6 +50,8 @@ enum Step {
 pub struct Transcript {
     accounts: Vec<String>,
     admins: Vec<String>,
+    /// Lines of the provisioning file, and behind which line each stands; without one, at the end.
+    provision: Vec<(Option<String>, String)>,
     mailboxes: Vec<(String, String, u32)>,
     protocol: String,
     raw: bool,
@@ -78,7 +84,7 @@ pub fn run_file(path: &Path) -> Result<()> {
     let transcript = Transcript::parse(&text, &folder)?;
     let accounts: Vec<&str> = transcript.accounts.iter().map(String::as_str).collect();
     let admins: Vec<&str> = transcript.admins.iter().map(String::as_str).collect();
-    let provision = Some(office_with_admins(&accounts, &admins));
+    let provision = Some(transcript.provisioned(office_with_admins(&accounts, &admins)));
     let mut daemon = Daemon::start(Options { provision, ..Options::default() })?;
     let done = transcript.run(&daemon.at);
     done.with_context(|| {
@@ -122,6 +128,9 @@ impl Transcript {
             self.steps.push((n, step));
             return Ok(());
         }
+        if self.parse_provision(line)? {
+            return Ok(());
+        }
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             ["account", name] => self.accounts.push((*name).to_owned()),
@@ -137,7 +146,12 @@ impl Transcript {
             ["raw"] => self.raw = true,
             ["tls", id] => self.steps.push((n, Step::Tls(id.parse()?))),
             ["login", id, name] => {
-                self.steps.push((n, Step::Login(id.parse()?, (*name).to_owned())));
+                let protocol = self.protocol.clone();
+                self.steps.push((n, Step::Login(id.parse()?, (*name).to_owned(), protocol)));
+            }
+            ["login", id, name, protocol] => {
+                let (name, protocol) = ((*name).to_owned(), (*protocol).to_owned());
+                self.steps.push((n, Step::Login(id.parse()?, name, protocol)));
             }
             ["open", id, protocol] => {
                 self.steps.push((n, Step::Open(id.parse()?, (*protocol).to_owned())));
@@ -145,6 +159,33 @@ impl Transcript {
             _ => bail!("not a line of a transcript"),
         }
         Ok(())
+    }
+
+    /// Takes a line of the provisioning file; false if it is none.
+    fn parse_provision(&mut self, line: &str) -> Result<bool> {
+        let Some((word, rest)) = line.split_once(' ') else { return Ok(false) };
+        let behind = match word {
+            "domain" => Some("name = \"office.test\"".to_owned()),
+            "user" => {
+                let name = self.accounts.last().context("no account yet")?;
+                Some(format!("password = \"secret-{name}\""))
+            }
+            "provision" => None,
+            _ => return Ok(false),
+        };
+        self.provision.push((behind, rest.to_owned()));
+        Ok(true)
+    }
+
+    /// The provisioning file with the transcript's own lines.
+    fn provisioned(&self, mut file: String) -> String {
+        for (behind, line) in &self.provision {
+            match behind {
+                Some(behind) => file = file.replacen(behind, &format!("{behind}\n{line}"), 1),
+                None => file.extend([line.as_str(), "\n"]),
+            }
+        }
+        file
     }
 
     /// The accounts of office.test that it needs, and whether each administers the box.
@@ -271,8 +312,8 @@ struct Play<'a> {
 impl Play<'_> {
     fn step(&mut self, step: &Step, skipping: &mut BTreeMap<u32, bool>) -> Result<()> {
         match step {
-            Step::Login(id, account) => {
-                let client = open(self.to, &self.transcript.protocol, Some(account))?;
+            Step::Login(id, account, protocol) => {
+                let client = open(self.to, protocol, Some(account))?;
                 self.clients.insert(*id, client);
             }
             Step::Open(id, protocol) => {
