@@ -311,3 +311,6 @@ fn entry(tag: StructureTag) -> Option<Raw> {
     }
     Some(Raw { dn, attributes })
 }
+
+#[cfg(test)]
+mod tests;

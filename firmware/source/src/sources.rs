@@ -11,6 +11,7 @@ use std::time::Duration;
 use base::{AccountId, Clock, DomainName, Timestamp};
 use store::{Origin, SourceSettings, Store, StoreError, Via};
 use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -242,7 +243,14 @@ impl Sources {
             state.status.is_running = true;
             wanted.unwrap_or(false)
         };
-        let outcome = self.sync(domain, settings, is_forced).await;
+        // A task of its own: a panic over what a stranger sent ends one sync, not all of them.
+        let (of, with, this) = (domain.clone(), settings.clone(), self.clone());
+        let mut task = JoinSet::new();
+        task.spawn(async move { Box::pin(this.sync(&of, &with, is_forced)).await });
+        let outcome = match task.join_next().await {
+            Some(Ok(outcome)) => outcome,
+            _ => Err(Failure::new(Stage::Search, Reason::ProtocolError, "the sync broke off")),
+        };
         match &outcome {
             Ok(report) => tracing::info!(
                 %domain, people = report.people, groups = report.groups, created = report.created,
