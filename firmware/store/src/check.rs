@@ -9,6 +9,7 @@ mod mailboxes;
 mod recovery;
 mod segments;
 mod spool;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -133,6 +134,7 @@ impl Store {
         spool::walk(&mut walk)?;
         recovery::walk(&mut walk)?;
         audit::walk(&mut walk)?;
+        webhooks::walk(&mut walk)?;
         contents::walk(&mut walk, &segments)?;
         segments::walk(&mut walk, &segments)?;
         let Walk { mut report, unlisted, .. } = walk;

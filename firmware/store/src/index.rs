@@ -96,9 +96,11 @@ pub(crate) enum T {
     DomainAlias,
     /// account id, number -> an app password, or the second factor.
     Credential,
+    /// webhook, part -> what is set, and how far it was told.
+    Webhook,
 }
 
-const TABLES: [(T, &str); 34] = [
+const TABLES: [(T, &str); 35] = [
     (T::Meta, "meta"),
     (T::Mailbox, "mailbox"),
     (T::MailboxName, "mailbox_name"),
@@ -133,6 +135,7 @@ const TABLES: [(T, &str); 34] = [
     (T::Audit, "audit"),
     (T::DomainAlias, "domain_alias"),
     (T::Credential, "credential"),
+    (T::Webhook, "webhook"),
 ];
 
 impl T {

@@ -25,7 +25,7 @@
 //! - `credential`: app passwords and second factors (`store_credentials` is their face).
 //! - `directory_view`: the directory for reading.
 //! - `directory`: entries, DNs, the index of addresses, accounts, domains, aliases, resolution.
-//! - `origin`: in whose name an act is done; `audit`: the log of them, `store_audit` its face; `gate`: who may stop one.
+//! - `origin`: in whose name an act is done; `audit`: the log of them, `store_audit` its face; `gate`: who may stop one; `webhook`, `store_webhook`: who is told.
 //! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: the trait under everything,
 //!   the real disk, folders, lock, space.
 //! - `reading`: many messages in a row. `search_index`: signatures of messages, a cache beside the index.
@@ -80,9 +80,11 @@ mod store_queue;
 mod store_recovery;
 mod store_source;
 mod store_tokens;
+mod store_webhook;
 mod text;
 mod upgrade;
 mod watchers;
+mod webhook;
 mod writer;
 
 pub use acl::{Access, AclOp, Found, NewPlace, OFFICE, Rights};
@@ -130,6 +132,7 @@ pub use store_source::{
 };
 pub use store_tokens::Token;
 pub use text::TextsRef;
+pub use webhook::{OnFailure, Webhook, WebhookMode, WebhookState};
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -24,6 +24,7 @@ const NEXT_CONTENT: &[u8] = b"next_content";
 const NEXT_EXPUNGED: &[u8] = b"next_expunged";
 const NEXT_ENTRY: &[u8] = b"next_entry";
 const NEXT_AUDIT: &[u8] = b"next_audit";
+const NEXT_WEBHOOK: &[u8] = b"next_webhook";
 
 fn number(view: &impl View, key: &[u8]) -> Result<Option<u64>, StoreError> {
     let Some(row) = view.get(T::Meta, key)? else { return Ok(None) };
@@ -134,4 +135,14 @@ pub(crate) fn next_audit(tables: &mut Tables<'_>) -> Result<u64, StoreError> {
 /// The number that the next row of the audit log gets.
 pub(crate) fn audit_next(view: &impl View) -> Result<u64, StoreError> {
     Ok(number(view, NEXT_AUDIT)?.unwrap_or(1))
+}
+
+/// The number of the next webhook.
+pub(crate) fn next_webhook(tables: &mut Tables<'_>) -> Result<u32, StoreError> {
+    next_small(tables, NEXT_WEBHOOK)
+}
+
+/// The number that the next webhook gets.
+pub(crate) fn webhook_next(view: &impl View) -> Result<u64, StoreError> {
+    Ok(number(view, NEXT_WEBHOOK)?.unwrap_or(1))
 }

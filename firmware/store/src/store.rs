@@ -17,7 +17,9 @@ use crate::segment::{self, Log, Segments};
 use crate::shared_uids::SharedUids;
 use crate::watchers::Watchers;
 use crate::writer::{Act, Order, QUEUE_MAX, Tx, Unpersisted, Writer};
-use crate::{Gate, Options, Origin, Spill, Staging, Stats, StoreError, meta, settings, upgrade};
+use crate::{
+    Gate, Options, Origin, Spill, Staging, Stats, StoreError, meta, settings, upgrade, webhook,
+};
 
 /// The store. Cheap to clone; all clones are one store. What differs is in whose name they act.
 #[derive(Clone)]
@@ -191,6 +193,7 @@ impl Store {
         let database = Arc::new(database);
         let snapshot = Snapshot::of(&database)?;
         let settings = Arc::new(settings::load(&snapshot)?);
+        let webhooks = webhook::list(&snapshot)?.into();
         drop(snapshot);
         let group = replayed.group;
         search_index::history::open(&*options.disk, dir, group)
@@ -200,7 +203,7 @@ impl Store {
             .enable_time()
             .build()
             .map_err(|e| StoreError::Open(format!("the writer's clock: {e}")))?;
-        let watchers = Arc::new(Watchers::new(Arc::clone(&settings)));
+        let watchers = Arc::new(Watchers::new(Arc::clone(&settings), webhooks));
         let (orders, queue) = mpsc::channel(QUEUE_MAX);
         let (failed, has_failed) = watch::channel(false);
         let writer = Writer {

@@ -12,7 +12,7 @@ use base::{AccountId, MailboxId, ModSeq};
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::writer::Effects;
-use crate::{AnnotationChange, Settings};
+use crate::{AnnotationChange, Settings, Webhook};
 
 /// Watched mailboxes before the unwatched among them are looked for.
 const PRUNE_FROM: usize = 1024;
@@ -25,6 +25,7 @@ pub(crate) struct Watchers {
     mailboxes: Mutex<Mailboxes>,
     queue: watch::Sender<u64>,
     audit: watch::Sender<u64>,
+    webhooks: watch::Sender<Arc<[Webhook]>>,
     settings: watch::Sender<Arc<Settings>>,
     accounts: Accounts,
     annotations: broadcast::Sender<Arc<AnnotationChange>>,
@@ -39,11 +40,12 @@ struct Mailboxes {
 }
 
 impl Watchers {
-    pub(crate) fn new(settings: Arc<Settings>) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>, webhooks: Arc<[Webhook]>) -> Self {
         Self {
             mailboxes: Mutex::new(Mailboxes { senders: BTreeMap::new(), prune_at: PRUNE_FROM }),
             queue: watch::Sender::new(0),
             audit: watch::Sender::new(0),
+            webhooks: watch::Sender::new(webhooks),
             settings: watch::Sender::new(settings),
             accounts: Accounts::default(),
             annotations: broadcast::Sender::new(ANNOTATIONS_KEPT),
@@ -93,6 +95,10 @@ impl Watchers {
         self.audit.subscribe()
     }
 
+    pub(crate) fn webhooks(&self) -> watch::Receiver<Arc<[Webhook]>> {
+        self.webhooks.subscribe()
+    }
+
     pub(crate) fn settings(&self) -> watch::Receiver<Arc<Settings>> {
         self.settings.subscribe()
     }
@@ -124,6 +130,9 @@ impl Watchers {
         }
         if effects.queue_changed {
             self.queue.send_modify(|n| *n = n.wrapping_add(1));
+        }
+        if let Some(webhooks) = effects.webhooks {
+            self.webhooks.send_replace(webhooks);
         }
         if effects.audit_changed {
             self.audit.send_modify(|n| *n = n.wrapping_add(1));

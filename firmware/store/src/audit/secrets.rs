@@ -56,6 +56,11 @@ pub(crate) fn is_open_in_source(path: &str) -> bool {
     SOURCE.contains(&path) || path.starts_with("attributes.")
 }
 
+/// True if what is set of a webhook may be told.
+pub(crate) fn is_open_in_webhook(path: &str) -> bool {
+    ["name", "url", "events", "mode", "on_failure", "enabled"].contains(&path)
+}
+
 /// True if the value of a setting may be told.
 pub(crate) fn is_open_setting(path: &str) -> bool {
     SETTINGS.contains(&path)

@@ -20,6 +20,20 @@ impl Repair<'_, '_, '_> {
                 self.tx.remove(T::Audit, &key)?;
             }
         }
+        self.webhooks()
+    }
+
+    /// Webhooks that cannot be read, with all their rows: the admin sets them anew.
+    fn webhooks(&mut self) -> Result<(), StoreError> {
+        let rows = rows_of(&self.tx.tables, T::Webhook, &[])?;
+        for (key, value) in &rows {
+            let Err(e) = crate::webhook::decode(key, value) else { continue };
+            self.done.push(format!("a webhook is taken away: {e}"));
+            let id = key.get(..4).unwrap_or(key);
+            for (key, _) in rows.iter().filter(|(key, _)| key.starts_with(id)) {
+                self.tx.remove(T::Webhook, key)?;
+            }
+        }
         Ok(())
     }
 

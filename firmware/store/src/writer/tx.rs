@@ -8,7 +8,7 @@ use base::{AccountId, MailboxId, ModSeq, Timestamp};
 
 use crate::index::Tables;
 use crate::segment::Log;
-use crate::{AnnotationChange, AuditEvent, Origin, Settings};
+use crate::{AnnotationChange, AuditEvent, Origin, Settings, Webhook};
 
 /// The writer's transaction.
 pub(crate) struct Tx<'t, 'w> {
@@ -38,6 +38,8 @@ pub(crate) struct Effects {
     pub(crate) audit_changed: bool,
     /// An entry came, changed or went.
     pub(crate) directory_changed: bool,
+    /// All webhooks, if one came, changed or went.
+    pub(crate) webhooks: Option<Arc<[Webhook]>>,
     /// The settings behind the commit.
     pub(crate) settings: Arc<Settings>,
 }
@@ -50,6 +52,7 @@ impl Effects {
             annotated: Vec::new(),
             queue_changed: false,
             audit_changed: false,
+            webhooks: None,
             directory_changed: false,
             settings,
         }
