@@ -35,6 +35,12 @@ impl Said {
         self
     }
 
+    /// The tool tells this to whoever called it.
+    pub(crate) fn tells(&self, text: &str) -> &Self {
+        assert!(self.err.contains(text), "{}", self.err);
+        self
+    }
+
     /// The values of an attribute, in their order.
     fn values(&self, name: &str) -> Vec<&str> {
         let head = format!("{name}: ");

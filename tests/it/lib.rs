@@ -28,3 +28,5 @@ mod routing;
 mod slapd;
 #[cfg(test)]
 mod transcripts;
+#[cfg(test)]
+mod webhooks;

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["base"],
     &["message", "directory"],
     &["policy", "sieve", "smtp", "store"],
-    &["delivery", "session", "source"],
+    &["delivery", "hooks", "session", "source"],
     &["smtpd", "access", "ldapd", "davd", "jmap", "web", "appliance", "ctl"],
     &["postroomd"],
 ];

@@ -216,6 +216,8 @@ fn start(
     tasks.spawn(delivery::queue::run(delivery.clone(), ctx.shutdown.clone().cancelled_owned()));
     ctx.auth.ask(Arc::new(keeper::Keeper(web.sources().clone())));
     tasks.spawn(web.sources().clone().run(ctx.shutdown.clone()));
+    let stopped = ctx.shutdown.clone().cancelled_owned();
+    tasks.spawn(web.hooks().clone().run(ctx.store.clone(), stopped));
     tasks.spawn(housekeeping::run(ctx.store.clone(), ctx.shutdown.clone()));
     if let Some(link) = link {
         tasks.spawn(talk_to_pid1(link, web, ctx.clone(), delivery.clone()));

@@ -6,8 +6,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::oneshot;
 
@@ -70,10 +70,16 @@ where
 }
 
 impl Store {
-    /// Sets who is asked before acts on accounts, aliases and groups; only the first call counts. The gate
-    /// must not hold the store: neither would ever be dropped.
+    /// Sets who is asked before acts on accounts, aliases and groups, until the store is closed. A gate that
+    /// holds the store keeps it open until then.
     pub fn set_gate(&self, gate: Arc<dyn Gate>) {
-        let _is_set = self.inner.gate.set(gate).is_err();
+        *self.inner.gate.lock().unwrap_or_else(PoisonError::into_inner) = Some(gate);
+    }
+
+    /// Who is asked now, if there is anything to be asked about.
+    pub(crate) fn gate(&self) -> Option<Arc<dyn Gate>> {
+        let gate = self.inner.gate.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        gate.filter(|gate| gate.is_asked())
     }
 
     /// In whose name acts are done.
@@ -88,11 +94,11 @@ impl Store {
         V: Send + 'static,
         F: FnMut(&mut Tx<'_, '_>) -> Result<V, StoreError> + Clone + Send + 'static,
     {
-        let Some(gate) = self.inner.gate.get().filter(|gate| gate.is_asked()) else {
+        let Some(gate) = self.gate() else {
             return self.act(apply).await;
         };
         for _ in 0..ROUNDS_MAX {
-            let events = self.ask(&**gate, apply.clone()).await?;
+            let events = self.ask(&*gate, apply.clone()).await?;
             let is_other = Arc::new(AtomicBool::new(false));
             let (mut apply, tells) = (apply.clone(), Arc::clone(&is_other));
             let done = self.act(move |tx| {

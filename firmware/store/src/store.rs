@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use base::{Clock, Timestamp};
@@ -42,7 +42,7 @@ pub(crate) struct Inner {
     pub(crate) was_aged: AtomicBool,
     pub(crate) cleaning: Mutex<crate::cleanup::Cleaning>,
     /// Who is asked before acts on accounts, aliases and groups.
-    pub(crate) gate: OnceLock<Arc<dyn Gate>>,
+    pub(crate) gate: Mutex<Option<Arc<dyn Gate>>>,
     /// Snapshots that are held: no segment goes meanwhile.
     pub(crate) holds: AtomicUsize,
     // The order of the fields is the order of dropping: the lock goes last.
@@ -237,7 +237,7 @@ impl Store {
                 failed: has_failed,
                 was_aged: AtomicBool::new(false),
                 cleaning: Mutex::default(),
-                gate: OnceLock::new(),
+                gate: Mutex::default(),
                 holds: AtomicUsize::new(0),
                 database,
                 _lock: lock,
@@ -263,6 +263,8 @@ impl Store {
             let _gone = orders.send(Order::Stop).await.is_err();
         }
         let inner = self.inner;
+        // It may hold the store by ways of its own.
+        drop(inner.gate.lock().unwrap_or_else(PoisonError::into_inner).take());
         tokio::task::spawn_blocking(move || inner.join()).await.map_err(|_| StoreError::Closed)
     }
 

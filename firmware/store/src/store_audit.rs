@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use crate::audit::{self, rows};
-use crate::{AuditEvent, AuditFilter, AuditPage, Store, StoreError};
+use crate::{AuditEvent, AuditFilter, AuditPage, Store, StoreError, meta};
 
 /// # Errors
 /// All may fail with `Io`, `Index`, `Damaged` or (acts) `Closed`, after which the outcome is unknown.
@@ -33,6 +33,11 @@ impl Store {
         filter: &AuditFilter,
     ) -> Result<AuditPage, StoreError> {
         rows::after(&self.snapshot()?, after, limit, filter)
+    }
+
+    /// How many rows have higher numbers than `after`, at most; none was taken away behind it.
+    pub fn audit_len_after(&self, after: u64) -> Result<u64, StoreError> {
+        Ok(meta::audit_next(&self.snapshot()?)?.saturating_sub(after.saturating_add(1)))
     }
 
     /// Wakes when the audit log has new rows.

@@ -23,6 +23,8 @@ use crate::{BoxLink, LogRing, api, assets, certificate, headers};
 pub(crate) const FALLBACK_HOSTNAME: &str = "postroom.local";
 /// HTTPS without an offset.
 const HTTPS: u16 = 443;
+/// HTTP without an offset.
+const HTTP: u16 = 80;
 /// Sign-ins at once: the rest of the line for password hashes is for the mail clients.
 const SIGN_INS_MAX: usize = 128;
 
@@ -36,6 +38,7 @@ struct Inner {
     ctx: Context,
     delivery: Delivery,
     sources: Sources,
+    hooks: hooks::Hooks,
     log: LogRing,
     link: Option<BoxLink>,
     https_port: u16,
@@ -67,11 +70,13 @@ impl Web {
     ) -> Self {
         let sessions = Sessions::new(ctx.budget.web_sessions_max);
         let sources = sources(&ctx, &delivery);
+        let hooks = webhooks(&ctx, &delivery, https_port);
         Self {
             inner: Arc::new(Inner {
                 ctx,
                 delivery,
                 sources,
+                hooks,
                 log,
                 link,
                 https_port,
@@ -125,6 +130,12 @@ impl Web {
     #[must_use]
     pub fn sources(&self) -> &Sources {
         &self.inner.sources
+    }
+
+    /// The webhooks; whoever runs the daemon runs them.
+    #[must_use]
+    pub fn hooks(&self) -> &hooks::Hooks {
+        &self.inner.hooks
     }
 
     pub(crate) fn log(&self) -> &LogRing {
@@ -243,6 +254,17 @@ impl Web {
 }
 
 /// The external directories, with what they need of the other parts.
+/// The webhooks; `https_port` is where our own admin pages are, which none of them may call.
+fn webhooks(ctx: &Context, delivery: &Delivery, https_port: u16) -> hooks::Hooks {
+    let delivery = delivery.clone();
+    let lookup: hooks::Lookup = Arc::new(move |host| {
+        let delivery = delivery.clone();
+        Box::pin(async move { delivery.addresses(&host).await.ok() })
+    });
+    let own_ports = vec![https_port, https_port.saturating_sub(HTTPS - HTTP)];
+    hooks::Hooks::new(&ctx.store, ctx.clock.clone(), lookup, own_ports)
+}
+
 fn sources(ctx: &Context, delivery: &Delivery) -> Sources {
     let (delivery, admission) = (delivery.clone(), ctx.admission.clone());
     let hooks = Hooks {

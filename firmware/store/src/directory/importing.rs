@@ -97,11 +97,9 @@ impl Store {
         if records.len() > RECORDS_MAX {
             return Err(StoreError::LimitReached("records of an import"));
         }
-        if let Some(gate) =
-            self.inner.gate.get().filter(|gate| gate.is_asked() && !options.is_trial)
-        {
+        if let Some(gate) = self.gate().filter(|_| !options.is_trial) {
             let (records, by) = (Arc::clone(&records), by.clone());
-            self.ask(&**gate, move |tx| run(tx, &records, options, &by).map(drop)).await?;
+            self.ask(&*gate, move |tx| run(tx, &records, options, &by).map(drop)).await?;
         }
         let told = Arc::new(Mutex::new(None));
         let tell = Arc::clone(&told);

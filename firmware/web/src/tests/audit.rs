@@ -10,8 +10,11 @@ use super::setup::pid1;
 use crate::api;
 
 /// Routes that change nothing although they are not GET: they try something out, or only look.
-const CHANGE_NOTHING: [&str; 2] =
-    ["POST /admin/outbound/test", "POST /admin/domains/{name}/source/test"];
+const CHANGE_NOTHING: [&str; 3] = [
+    "POST /admin/webhooks/{id}/test",
+    "POST /admin/outbound/test",
+    "POST /admin/domains/{name}/source/test",
+];
 
 fn rows(store: &Store) -> Vec<AuditRow> {
     store.audit_after(0, 10_000, &AuditFilter::default()).unwrap().rows
@@ -21,7 +24,12 @@ fn rows(store: &Store) -> Vec<AuditRow> {
 /// each of them has something to do. **A route that is missing here is missing in the audit log for all we
 /// know: whoever adds a route adds a line.**
 fn acts() -> Vec<(&'static str, &'static str, Value)> {
-    let carl = json!({ "address": "carl@office.test", "password": "secret-carl" });
+    let mut acts = acts_on_the_box();
+    acts.extend(acts_on_the_directory());
+    acts
+}
+
+fn acts_on_the_box() -> Vec<(&'static str, &'static str, Value)> {
     vec![
         ("PUT /admin/trace", "/admin/trace", json!({ "on": false })),
         (
@@ -45,6 +53,12 @@ fn acts() -> Vec<(&'static str, &'static str, Value)> {
         ("POST /admin/poweroff", "/admin/poweroff", json!(null)),
         ("POST /admin/tokens", "/admin/tokens", json!({ "name": "t", "role": "admin" })),
         ("DELETE /admin/tokens/{id}", "/admin/tokens/1", json!(null)),
+    ]
+}
+
+fn acts_on_the_directory() -> Vec<(&'static str, &'static str, Value)> {
+    let carl = json!({ "address": "carl@office.test", "password": "secret-carl" });
+    vec![
         ("POST /admin/domains", "/admin/domains", json!({ "name": "b.test" })),
         ("DELETE /admin/domains/{name}", "/admin/domains/b.test", json!(null)),
         ("POST /admin/accounts", "/admin/accounts", carl),
@@ -80,6 +94,13 @@ fn acts() -> Vec<(&'static str, &'static str, Value)> {
         ("POST /admin/queue/{id}/release", "/admin/queue/1/release", json!(null)),
         ("POST /admin/queue/{id}/retry", "/admin/queue/1/retry", json!(null)),
         ("DELETE /admin/queue/{id}", "/admin/queue/1", json!(null)),
+        (
+            "POST /admin/webhooks",
+            "/admin/webhooks",
+            json!({ "name": "HR", "url": "http://127.0.0.1:9/x", "events": ["account.*"] }),
+        ),
+        ("PATCH /admin/webhooks/{id}", "/admin/webhooks/1", json!({ "enabled": false })),
+        ("DELETE /admin/webhooks/{id}", "/admin/webhooks/1", json!(null)),
     ]
 }
 

@@ -16,6 +16,7 @@ mod source;
 mod status;
 mod storage;
 mod tokens;
+mod webhooks;
 
 use axum::http::Method;
 use session::rules::Area;
@@ -28,7 +29,7 @@ fn to(area: Area) -> Access {
 }
 
 pub(super) fn routes(table: Table) -> Table {
-    deleted_routes(source_routes(directory(machine(queue_routes(table)))))
+    webhook_routes(deleted_routes(source_routes(directory(machine(queue_routes(table))))))
 }
 
 fn machine(table: Table) -> Table {
@@ -53,6 +54,17 @@ fn machine(table: Table) -> Table {
         .on(to(Area::Tokens), Method::DELETE, "/admin/tokens/{id}", tokens::remove)
         .on(to(Area::Machine), Method::POST, "/admin/reboot", host::reboot)
         .on(to(Area::Machine), Method::POST, "/admin/poweroff", host::power_off)
+}
+
+fn webhook_routes(table: Table) -> Table {
+    let to = to(Area::Webhooks);
+    table
+        .on(to, Method::GET, "/admin/webhooks", webhooks::list)
+        .on(to, Method::POST, "/admin/webhooks", webhooks::add)
+        .on(to, Method::PATCH, "/admin/webhooks/{id}", webhooks::change)
+        .on(to, Method::DELETE, "/admin/webhooks/{id}", webhooks::remove)
+        .on(to, Method::POST, "/admin/webhooks/{id}/test", webhooks::test)
+        .on(to, Method::GET, "/admin/webhooks/{id}/log", webhooks::log)
 }
 
 fn directory(table: Table) -> Table {

@@ -36,9 +36,21 @@ pub(super) async fn show(State(web): State<Web>) -> Result<impl IntoResponse, Ap
             "aliases": store.aliases()?.len(),
             "queue": store.queue_len()?,
         },
+        "webhooks_failing": webhooks_failing(&web)?,
         "certificate": certificate::describe(&web.ctx().tls.info()),
         "box": box_status,
     })))
+}
+
+/// Webhooks that do not take what they are told.
+fn webhooks_failing(web: &Web) -> Result<usize, ApiError> {
+    let hooks = web.store().watch_webhooks().borrow().clone();
+    let mut failing = 0;
+    for hook in hooks.iter().filter(|hook| hook.enabled) {
+        let state = web.store().webhook_state(hook.id)?.unwrap_or_default();
+        failing += usize::from(state.failing_since.is_some());
+    }
+    Ok(failing)
 }
 
 fn tier(web: &Web) -> Value {
