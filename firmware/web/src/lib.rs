@@ -19,6 +19,7 @@ mod client_settings;
 mod code_throttle;
 mod error;
 mod exchange;
+pub mod fuzzing;
 mod guard;
 mod headers;
 mod imports;

@@ -36,7 +36,7 @@ const fn target(name: &'static str, run: fn(&[u8]), len_max: usize) -> Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 19] = [
     target("imap_command", access::fuzzing::imap_command, 2_000),
     target("pop3_command", access::fuzzing::pop3_command, 300),
     target("segment", store::fuzzing::segment, 2_000),
@@ -47,6 +47,8 @@ pub const TARGETS: [Target; 17] = [
     target("ldap_dn", directory_grammars::dn, 500),
     target("ldap_filter", directory_grammars::filter, 500),
     target("ldif", directory_grammars::ldif, 1_000),
+    target("people_table", web::fuzzing::people_table, 1_000),
+    target("people_cards", web::fuzzing::people_cards, 1_000),
     target("ldap_message", ldapd::fuzzing::message, 2_000),
     target("ldap_session", servers::ldap, 1_000),
     target("smtp_command", grammars::smtp_command, 600),

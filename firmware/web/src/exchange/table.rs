@@ -139,7 +139,7 @@ fn addresses(cell: &str) -> Vec<String> {
 /// A cell without the sign that keeps spreadsheets from computing it.
 fn unguarded(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(FORMULA) => rest,
+        Some(rest) if rest.trim_start_matches('\'').starts_with(FORMULA) => rest,
         _ => cell,
     }
 }
@@ -147,7 +147,8 @@ fn unguarded(cell: &str) -> &str {
 /// A cell that no spreadsheet computes. Numbers of telephones stay as they are.
 fn guarded(cell: &str) -> String {
     let is_number = |c: char| c.is_ascii_digit() || "+-()/. ".contains(c);
-    if cell.starts_with(FORMULA) && !cell.chars().all(is_number) {
+    // What has the sign already gets another one, so that it is read as it was.
+    if cell.trim_start_matches('\'').starts_with(FORMULA) && !cell.chars().all(is_number) {
         return format!("'{cell}");
     }
     cell.to_owned()

@@ -90,9 +90,12 @@ fn cells_are_what_they_say() {
 
 #[test]
 fn tables_are_read_as_they_are_written() {
-    for cells in
-        [["=cmd()", "+49 30", "-x", "@a"], ["a;b", "c\"d", "e\nf", "g,h"], ["", "'", "'x", "ö"]]
-    {
+    for cells in [
+        ["=cmd()", "+49 30", "-x", "@a"],
+        ["a;b", "c\"d", "e\nf", "g,h"],
+        ["", "'", "'x", "ö"],
+        ["'=1", "'+1", "''-x", "'@"],
+    ] {
         let mut table = b"address,name,description,title\r\n".to_vec();
         let cells: Vec<String> =
             ["a@b.test"].iter().chain(&cells[..3]).map(|cell| (*cell).to_owned()).collect();
