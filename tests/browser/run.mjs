@@ -8,6 +8,7 @@ import { administer } from './admin.mjs';
 import { startDaemon } from './daemon.mjs';
 import { launch, LANGUAGES, Visitor } from './harness.mjs';
 import { visitPreferences } from './preferences.mjs';
+import { administerDomain } from './roles.mjs';
 import { walkWizard } from './wizard.mjs';
 
 async function walk(browser, url, code, language) {
@@ -16,6 +17,8 @@ async function walk(browser, url, code, language) {
   said('the wizard is through');
   await administer(visitor, password);
   said('the administration is through');
+  await administerDomain(browser, visitor);
+  said('the administration of one domain is through');
   await visitPreferences(visitor, password);
   await visitor.close();
   said('sign-in and preferences are through');

@@ -1,6 +1,6 @@
 // The audit log as people read it: which acts there are, and what their parts are called.
-import { hasKey, tKey, type MessageKey } from '../lib/i18n/index.svelte';
-import type { AuditChange, AuditQuery } from '../lib/security';
+import { formatBytes, hasKey, tKey, type MessageKey } from '../lib/i18n/index.svelte';
+import type { AuditChange, AuditEntry, AuditQuery } from '../lib/security';
 
 /** The families of acts that can be asked for. */
 export const FAMILIES = [
@@ -57,9 +57,31 @@ export function partText(name: string): string {
 
 export const SECRET = '(secret)';
 
-/** A value that nobody may read is told in words. */
-export const valuesText = (values: readonly string[], secret: string): string =>
-  values.map((v) => (v === SECRET ? secret : v)).join(', ');
+const MB = 1_048_576;
+
+/** A value in the words of the other pages; one that nobody may read is told as `secret`. */
+function valueText(name: string, value: string, secret: string): string {
+  if (value === SECRET) return secret;
+  const own = name.toLowerCase();
+  if (own.includes('quota') && !own.includes('messages') && /^\d+$/.test(value)) {
+    return formatBytes(Number(value) * (own.endsWith('mb') ? MB : 1));
+  }
+  const state = `accounts.state.${value}`;
+  return own.endsWith('status') && hasKey(state) ? tKey(state) : value;
+}
+
+export const valuesText = (name: string, values: readonly string[], secret: string): string =>
+  values.map((v) => valueText(name, v, secret)).join(', ');
+
+/** Who did it and from where, without saying the same twice. */
+export function byText(e: AuditEntry): string {
+  const who = e.who === e.via ? [] : [e.who];
+  return [...who, viaText(e.via), ...(e.address ? [e.address] : [])].join(' · ');
+}
+
+/** What it was done to; where nothing is named, the names of what has changed. */
+export const targetText = (e: AuditEntry): string =>
+  e.target !== '' ? e.target : e.changes.map((c) => partText(c.name)).join(', ');
 
 export const kindOf = (c: AuditChange): 'came' | 'went' | 'changed' =>
   c.before.length === 0 ? 'came' : c.after.length === 0 ? 'went' : 'changed';
