@@ -3,7 +3,10 @@ import { check, LANGUAGES } from './harness.mjs';
 import { DOMAIN } from './wizard.mjs';
 import { submit } from './submission.mjs';
 
-const ROOMS = ['', '/accounts', '/aliases', '/domains', '/queue', '/sending', '/network', '/storage', '/log', '/audit'];
+const ROOMS = [
+  '', '/accounts', '/groups', '/aliases', '/import', '/domains', '/queue', '/sending', '/network', '/storage', '/log', '/audit',
+  '/tokens',
+];
 
 export async function administer(visitor, password) {
   await domains(visitor);

@@ -6,10 +6,15 @@
 //       starts a fresh `postroomd serve` for each language and stops it afterwards.
 import { administer } from './admin.mjs';
 import { startDaemon } from './daemon.mjs';
+import { handOutKey, manageGroups, settleDomain } from './house.mjs';
 import { launch, LANGUAGES, Visitor } from './harness.mjs';
+import { manageManyPeople } from './people.mjs';
 import { visitPreferences } from './preferences.mjs';
 import { administerDomain } from './roles.mjs';
 import { walkWizard } from './wizard.mjs';
+
+/** Thousands of people take their time: one language has them. */
+const MANY_PEOPLE_IN = 'en';
 
 async function walk(browser, url, code, language) {
   const said = (what) => console.log(`${language}: ${what}`);
@@ -17,8 +22,16 @@ async function walk(browser, url, code, language) {
   said('the wizard is through');
   await administer(visitor, password);
   said('the administration is through');
+  await manageGroups(visitor);
+  await settleDomain(visitor);
+  await handOutKey(visitor);
+  said('groups, domains and keys are through');
   await administerDomain(browser, visitor);
   said('the administration of one domain is through');
+  if (language === MANY_PEOPLE_IN) {
+    await manageManyPeople(visitor);
+    said('5,000 people are through');
+  }
   await visitPreferences(visitor, password);
   await visitor.close();
   said('sign-in and preferences are through');

@@ -8,11 +8,18 @@ import Network from '@lucide/svelte/icons/network';
 import ScrollText from '@lucide/svelte/icons/scroll-text';
 import Send from '@lucide/svelte/icons/send';
 import Users from '@lucide/svelte/icons/users';
+import FileUp from '@lucide/svelte/icons/file-up';
 import History from '@lucide/svelte/icons/history';
+import KeyRound from '@lucide/svelte/icons/key-round';
+import UsersRound from '@lucide/svelte/icons/users-round';
 import type { Role } from '../lib/api';
 import type { MessageKey } from '../lib/i18n/index.svelte';
 import AccountPage from './AccountPage.svelte';
 import Audit from './Audit.svelte';
+import DomainPage from './DomainPage.svelte';
+import Groups from './Groups.svelte';
+import Import from './Import.svelte';
+import Tokens from './Tokens.svelte';
 import Accounts from './Accounts.svelte';
 import Aliases from './Aliases.svelte';
 import Domains from './Domains.svelte';
@@ -33,10 +40,12 @@ const WINGS: readonly Wing[] = [
   { name: null, rooms: [{ to: '/admin', name: 'admin.overview', icon: Gauge, page: Overview }] },
   { name: 'admin.wing.people', rooms: [
     { to: '/admin/accounts', name: 'admin.accounts', icon: Users, page: Accounts, one: AccountPage, all: true },
+    { to: '/admin/groups', name: 'admin.groups', icon: UsersRound, page: Groups, all: true },
     { to: '/admin/aliases', name: 'admin.aliases', icon: AtSign, page: Aliases, all: true },
+    { to: '/admin/import', name: 'admin.import', icon: FileUp, page: Import, all: true },
   ] },
   { name: 'admin.wing.mail', rooms: [
-    { to: '/admin/domains', name: 'admin.domains', icon: Globe, page: Domains, all: true },
+    { to: '/admin/domains', name: 'admin.domains', icon: Globe, page: Domains, one: DomainPage, all: true },
     { to: '/admin/queue', name: 'admin.queue', icon: Inbox, page: Queue },
     { to: '/admin/sending', name: 'admin.sending', icon: Send, page: Sending },
   ] },
@@ -47,6 +56,7 @@ const WINGS: readonly Wing[] = [
   ] },
   { name: 'admin.wing.security', rooms: [
     { to: '/admin/audit', name: 'admin.audit', icon: History, page: Audit },
+    { to: '/admin/tokens', name: 'admin.tokens', icon: KeyRound, page: Tokens },
   ] },
 ];
 

@@ -1,0 +1,72 @@
+// Groups, the settings of a mail domain, keys for programs: each made by keyboard, then asked of the server.
+import { check } from './harness.mjs';
+import { ask } from './roles.mjs';
+import { DOMAIN } from './wizard.mjs';
+
+export async function manageGroups(visitor) {
+  const { page } = visitor;
+  await visitor.goto('/admin/groups');
+  await page.waitForSelector('[data-test="group-add"]:not([disabled])');
+  await visitor.press('[data-test="group-add"]');
+  visitor.expectRefusal(422, '/api/admin/groups');
+  await visitor.type('[data-test="group-name"]', 'Sales');
+  await visitor.type('[data-test="group-address"]', 'sales');
+  await visitor.tabTo('[data-test="group-members"]');
+  await page.keyboard.type(`anna@${DOMAIN}\nnobody@${DOMAIN}`);
+  await visitor.press('[data-test="group-save"]');
+  await page.waitForSelector('[data-test="group-members"][aria-invalid="true"]');
+  await visitor.look('admin-group-new');
+  await visitor.type('[data-test="group-members"]', `anna@${DOMAIN}\nbo@${DOMAIN}\nfriend@elsewhere.test`);
+  await visitor.press('[data-test="group-save"]');
+  await page.waitForFunction((a) => document.querySelector('table')?.textContent?.includes(a), `sales@${DOMAIN}`);
+  await visitor.press('[data-test="group-edit"]');
+  await page.waitForFunction(() => document.querySelector('[data-test="group-members"]')?.value.includes('elsewhere'));
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('dialog', { state: 'detached' });
+  const group = await ask(visitor, 'GET', `/admin/groups/${encodeURIComponent(`Sales@${DOMAIN}`)}`);
+  check(group.members.length === 3 && group.address === `sales@${DOMAIN}`, `the group is ${JSON.stringify(group)}`);
+}
+
+export async function settleDomain(visitor) {
+  const { page } = visitor;
+  await visitor.goto('/admin/domains');
+  await visitor.press('[data-test="domain-edit"]');
+  await page.waitForSelector('[data-test="catch-all"]');
+  await visitor.type('[data-test="catch-all"]', `anna@${DOMAIN}`);
+  await visitor.type('[data-test="domain-aliases"]', 'office-too.test');
+  await visitor.press('[data-test="domain-save"]');
+  await page.waitForSelector('form .notice.good');
+  await visitor.look('admin-domain');
+  const { items } = await ask(visitor, 'GET', '/admin/domains');
+  const domain = items.find((d) => d.name === DOMAIN);
+  check(domain.catch_all === `anna@${DOMAIN}` && domain.domain_aliases[0] === 'office-too.test', `it is ${JSON.stringify(domain)}`);
+  await ask(visitor, 'PATCH', `/admin/domains/${DOMAIN}`, { catch_all: null, domain_aliases: [] });
+}
+
+/** The key that is shown once is one: the API answers to it, and no more when it is deleted. */
+export async function handOutKey(visitor) {
+  const { page } = visitor;
+  await visitor.goto('/admin/tokens');
+  await visitor.press('[data-test="token-add"]');
+  await visitor.type('[data-test="token-name"]', 'Personnel system');
+  await visitor.look('admin-token-new');
+  await visitor.press('[data-test="token-make"]');
+  await page.waitForSelector('[data-test="secret"]');
+  await visitor.look('admin-token-once');
+  const key = (await page.textContent('[data-test="secret"] code')).trim();
+  const status = async () => {
+    const url = new URL('/api/admin/accounts?limit=1', visitor.baseUrl).href;
+    const bare = await page.context().browser().newContext({ ignoreHTTPSErrors: true });
+    const answer = await bare.request.get(url, { headers: { authorization: `Bearer ${key}` } });
+    await bare.close();
+    return answer.status();
+  };
+  check((await status()) === 200, 'the key does not open the API');
+  await visitor.press('[data-test="secret-done"]');
+  await page.waitForFunction(() => document.querySelector('table')?.textContent?.includes('Personnel system'));
+  await visitor.look('admin-tokens');
+  await visitor.press('button.danger[aria-label*="Personnel"]');
+  await visitor.press('dialog button.danger.primary');
+  await page.waitForSelector('p.empty');
+  check((await status()) === 401, 'a deleted key still opens the API');
+}
