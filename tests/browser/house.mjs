@@ -3,6 +3,9 @@ import { check } from './harness.mjs';
 import { ask } from './roles.mjs';
 import { DOMAIN } from './wizard.mjs';
 
+/** Port of a loopback host where nothing listens. */
+const CLOSED_PORT = '9';
+
 export async function manageGroups(visitor) {
   const { page } = visitor;
   await visitor.goto('/admin/groups');
@@ -41,6 +44,33 @@ export async function settleDomain(visitor) {
   const domain = items.find((d) => d.name === DOMAIN);
   check(domain.catch_all === `anna@${DOMAIN}` && domain.domain_aliases[0] === 'office-too.test', `it is ${JSON.stringify(domain)}`);
   await ask(visitor, 'PATCH', `/admin/domains/${DOMAIN}`, { catch_all: null, domain_aliases: [] });
+  await connectDirectory(visitor);
+}
+
+/** A directory that is not there: the test says in words how far it came, and what to do. */
+async function connectDirectory(visitor) {
+  const { page } = visitor;
+  await visitor.press('[data-test="source-add"]');
+  await page.waitForSelector('[data-test="source-host"]');
+  await visitor.press('[data-test="source-test"]');
+  await page.waitForSelector('[data-test="source-host"][aria-invalid="true"]');
+  await visitor.type('[data-test="source-host"]', '127.0.0.1');
+  await visitor.type('[data-test="source-port"]', CLOSED_PORT);
+  await visitor.type('[data-test="source-bind"]', 'reader@office.test');
+  await visitor.type('[data-test="source-password"]', 'something');
+  await visitor.type('[data-test="source-base"]', 'DC=office,DC=test');
+  await visitor.press('[data-test="source-test"]');
+  const told = await page.waitForSelector('.notice.bad p:nth-child(2)');
+  check((await told.textContent())?.includes('636'), 'the test does not say what to try');
+  await visitor.look('admin-domain-source');
+  await visitor.press('[data-test="source-save"]');
+  await page.waitForSelector('[data-test="source-edit"]');
+  // The first sync has the same trouble, and says so.
+  await page.waitForFunction(() => document.querySelector('main section .notice.bad'));
+  await visitor.look('admin-domain-source-failed');
+  const { items } = await ask(visitor, 'GET', '/admin/domains');
+  check(items.find((d) => d.name === DOMAIN).source === true, 'the domain is not told to have a source');
+  await ask(visitor, 'DELETE', `/admin/domains/${DOMAIN}/source`);
 }
 
 /** The key that is shown once is one: the API answers to it, and no more when it is deleted. */

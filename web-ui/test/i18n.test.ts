@@ -64,14 +64,18 @@ test('sizes', () => {
 });
 
 /** Words of the API text that look like a code and are none: roles and kinds. */
-const NO_CODES = ['domain-admin', 'active-directory'];
+const NO_CODES = ['domain-admin', 'active-directory', 'too-few-people'];
 
 test('every code of the API text has words', () => {
   const api = readFileSync(join(import.meta.dirname, '../../firmware/web/openapi.yaml'), 'utf8');
   const codes = new Set([...api.matchAll(/`([a-z]+(?:-[a-z0-9]+)+)`/g)].map((m) => m[1]));
-  const reasons = /enum: \[ok, ([^\]]+)\]/.exec(api)?.[1]?.split(', ') ?? [];
+  const enums = [...api.matchAll(/enum: \[ok, ([^\]]+)\]/g)].map((m) => m[1]?.split(', ') ?? []);
+  const reasons = enums.find((list) => list.includes('not-smtp')) ?? [];
+  const sourceReasons = enums.find((list) => list.includes('bind-refused')) ?? [];
   expect(codes.size).toBeGreaterThan(40);
   expect(reasons.length).toBeGreaterThan(10);
   expect([...codes].filter((c) => !NO_CODES.includes(c ?? '') && !hasKey(`err.${c}`))).toEqual([]);
   expect(reasons.filter((r) => !hasKey(`reason.${r}`))).toEqual([]);
+  expect(sourceReasons.length).toBeGreaterThan(10);
+  expect([...sourceReasons, 'too-few-people'].filter((r) => !hasKey(`source.reason.${r}`))).toEqual([]);
 });

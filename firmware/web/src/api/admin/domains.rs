@@ -34,11 +34,12 @@ struct DomainView {
     domain_aliases: Vec<String>,
     admins: Vec<String>,
     default_quota_mb: Option<u64>,
+    source: bool,
 }
 
-impl From<&Domain> for DomainView {
-    fn from(domain: &Domain) -> Self {
-        Self {
+impl DomainView {
+    fn new(web: &Web, domain: &Domain) -> Result<Self, StoreError> {
+        Ok(Self {
             name: domain.name.to_string(),
             accounts: domain.accounts,
             aliases: domain.aliases,
@@ -47,7 +48,8 @@ impl From<&Domain> for DomainView {
             domain_aliases: domain.further.iter().map(ToString::to_string).collect(),
             admins: domain.admins.iter().map(ToString::to_string).collect(),
             default_quota_mb: domain.quota_bytes.map(|bytes| bytes / MB),
-        }
+            source: web.store().source(&domain.name)?.is_some(),
+        })
     }
 }
 
@@ -57,7 +59,8 @@ pub(super) async fn list(
 ) -> Result<impl IntoResponse, ApiError> {
     let domains = web.store().domains()?;
     let seen = domains.iter().filter(|domain| by.sees(&domain.name));
-    let items: Vec<_> = seen.map(DomainView::from).collect();
+    let items: Vec<_> =
+        seen.map(|domain| DomainView::new(&web, domain)).collect::<Result<_, _>>()?;
     Ok(Json(json!({ "items": items })))
 }
 
@@ -79,7 +82,7 @@ pub(super) async fn add(
         made => made?,
     }
     tracing::info!(domain = %name, by = by.login(), "domain added");
-    Ok((StatusCode::CREATED, Json(DomainView::from(&find(&web, &name)?))))
+    Ok((StatusCode::CREATED, Json(DomainView::new(&web, &find(&web, &name)?)?)))
 }
 
 fn find(web: &Web, name: &DomainName) -> Result<Domain, ApiError> {
@@ -169,7 +172,7 @@ pub(super) async fn change(
     let change = input.check(&web, &domain)?;
     by.store(&web).update_domain(name.clone(), change).await?;
     tracing::info!(domain = %name, by = by.login(), "domain changed");
-    Ok(Json(DomainView::from(&find(&web, &name)?)))
+    Ok(Json(DomainView::new(&web, &find(&web, &name)?)?))
 }
 
 pub(super) async fn remove(
