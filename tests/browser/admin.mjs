@@ -5,7 +5,7 @@ import { submit } from './submission.mjs';
 
 const ROOMS = [
   '', '/accounts', '/groups', '/aliases', '/import', '/domains', '/queue', '/sending', '/network', '/storage', '/log', '/audit',
-  '/tokens',
+  '/directory', '/sessions', '/tokens',
 ];
 
 export async function administer(visitor, password) {

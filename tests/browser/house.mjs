@@ -100,3 +100,17 @@ export async function handOutKey(visitor) {
   await page.waitForSelector('p.empty');
   check((await status()) === 401, 'a deleted key still opens the API');
 }
+
+/** The switch for the office network is kept, and the settings for mail programs name this server. */
+export async function openAddressBook(visitor) {
+  const { page } = visitor;
+  await visitor.goto('/admin/directory');
+  await page.waitForSelector('[data-test="lan-lookup"]');
+  const text = await page.textContent('main');
+  check(text.includes('dc=office,dc=test'), 'the settings lack the search base');
+  await visitor.press('[data-test="lan-lookup"]', 'Space');
+  await page.waitForSelector('.notice.good');
+  check((await ask(visitor, 'GET', '/admin/directory')).lan_lookup === true, 'the switch is not kept');
+  await visitor.look('admin-directory');
+  await ask(visitor, 'PUT', '/admin/directory', { lan_lookup: false });
+}

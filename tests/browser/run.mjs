@@ -4,9 +4,10 @@
 //       against a server that somebody else started and that was never set up;
 //   POSTROOMD=path/to/postroomd [POSTROOM_LANGUAGES="en de"] node run.mjs
 //       starts a fresh `postroomd serve` for each language and stops it afterwards.
+import { secureAccess } from './access.mjs';
 import { administer } from './admin.mjs';
 import { startDaemon } from './daemon.mjs';
-import { handOutKey, manageGroups, settleDomain } from './house.mjs';
+import { handOutKey, manageGroups, openAddressBook, settleDomain } from './house.mjs';
 import { launch, LANGUAGES, Visitor } from './harness.mjs';
 import { manageManyPeople } from './people.mjs';
 import { visitPreferences } from './preferences.mjs';
@@ -25,9 +26,12 @@ async function walk(browser, url, code, language) {
   await manageGroups(visitor);
   await settleDomain(visitor);
   await handOutKey(visitor);
+  await openAddressBook(visitor);
   said('groups, domains and keys are through');
   await administerDomain(browser, visitor);
   said('the administration of one domain is through');
+  await secureAccess(browser, visitor);
+  said('app passwords and two steps are through');
   if (language === MANY_PEOPLE_IN) {
     await manageManyPeople(visitor);
     said('5,000 people are through');

@@ -18,7 +18,9 @@ export async function submit(baseUrl, from, password, to) {
     while (!/^\d{3} .*\r\n/m.test(buffer)) buffer += (await once(socket, 'data'))[0];
     const text = buffer;
     buffer = '';
-    if (!text.startsWith(code)) throw new Error(`expected ${code}, got ${text}`);
+    if (text.startsWith(code)) return;
+    socket.destroy();
+    throw new Error(`expected ${code}, got ${text}`);
   };
   const say = async (line, code) => {
     socket.write(`${line}\r\n`);

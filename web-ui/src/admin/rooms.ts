@@ -8,14 +8,18 @@ import Network from '@lucide/svelte/icons/network';
 import ScrollText from '@lucide/svelte/icons/scroll-text';
 import Send from '@lucide/svelte/icons/send';
 import Users from '@lucide/svelte/icons/users';
+import BookUser from '@lucide/svelte/icons/book-user';
 import FileUp from '@lucide/svelte/icons/file-up';
 import History from '@lucide/svelte/icons/history';
 import KeyRound from '@lucide/svelte/icons/key-round';
+import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone';
 import UsersRound from '@lucide/svelte/icons/users-round';
 import type { Role } from '../lib/api';
 import type { MessageKey } from '../lib/i18n/index.svelte';
 import AccountPage from './AccountPage.svelte';
+import AllSessions from './AllSessions.svelte';
 import Audit from './Audit.svelte';
+import Directory from './Directory.svelte';
 import DomainPage from './DomainPage.svelte';
 import Groups from './Groups.svelte';
 import Import from './Import.svelte';
@@ -52,10 +56,12 @@ const WINGS: readonly Wing[] = [
   { name: 'admin.wing.server', rooms: [
     { to: '/admin/network', name: 'admin.network', icon: Network, page: ServerNetwork },
     { to: '/admin/storage', name: 'admin.storage', icon: HardDrive, page: Storage },
+    { to: '/admin/directory', name: 'admin.directory', icon: BookUser, page: Directory },
     { to: '/admin/log', name: 'admin.log', icon: ScrollText, page: Log },
   ] },
   { name: 'admin.wing.security', rooms: [
     { to: '/admin/audit', name: 'admin.audit', icon: History, page: Audit },
+    { to: '/admin/sessions', name: 'admin.sessions', icon: MonitorSmartphone, page: AllSessions },
     { to: '/admin/tokens', name: 'admin.tokens', icon: KeyRound, page: Tokens },
   ] },
 ];

@@ -11,11 +11,11 @@ export interface AppPassword {
 export interface Security {
   totp: boolean; recovery_codes_left: number; app_passwords_required: boolean; app_passwords: number;
 }
+/** `account`: address, or `admin`. */
 export interface Session {
-  id: string; protocol: string; account: number | null; address: string; since: string; client: string | null;
-  tls: boolean; app_password: string | null; current?: boolean; login?: string;
+  id: string; protocol: string; account: string; address: string; since: string; client: string | null;
+  tls: string | null; app_password: string | null; current: boolean;
 }
-export interface Quality { score: 0 | 1 | 2 | 3 | 4; ok: boolean; reason: string | null }
 
 export interface Token {
   id: number; name: string; role: 'admin' | 'domains'; domains: string[]; created_at: string; expires_at: string | null;
@@ -42,7 +42,6 @@ export function ofSecondStep(thrown: unknown): unknown {
 }
 
 export const security = {
-  quality: (password: string, login?: string) => post<Quality>('/password-quality', { password, login }),
   appPasswords: (account: number | null) => get<{ items: AppPassword[] }>(`${owner(account)}/app-passwords`),
   addAppPassword: (account: number | null, name: string, protocols: Protocol[]) =>
     post<AppPassword & { password: string }>(`${owner(account)}/app-passwords`, { name, protocols }),
