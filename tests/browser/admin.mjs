@@ -4,8 +4,8 @@ import { DOMAIN } from './wizard.mjs';
 import { submit } from './submission.mjs';
 
 const ROOMS = [
-  '', '/accounts', '/groups', '/aliases', '/import', '/domains', '/queue', '/sending', '/network', '/storage', '/log', '/audit',
-  '/directory', '/sessions', '/tokens',
+  '', '/accounts', '/groups', '/aliases', '/deleted', '/import', '/domains', '/queue', '/sending', '/network', '/storage', '/log',
+  '/audit', '/directory', '/sessions', '/tokens',
 ];
 
 export async function administer(visitor, password) {

@@ -114,3 +114,19 @@ export async function openAddressBook(visitor) {
   await visitor.look('admin-directory');
   await ask(visitor, 'PUT', '/admin/directory', { lan_lookup: false });
 }
+
+/** A deleted mailbox stands in its list, and comes back with its address. */
+export async function bringBack(visitor) {
+  const { page } = visitor;
+  const address = `gone@${DOMAIN}`;
+  const { id } = await ask(visitor, 'POST', '/admin/accounts', { address, name: 'Gina Onwards', password: 'tall ships leave at dawn' });
+  await ask(visitor, 'DELETE', `/admin/accounts/${id}`);
+  await visitor.goto('/admin/deleted');
+  await page.waitForFunction((a) => document.querySelector('table')?.textContent?.includes(a), address);
+  await visitor.look('admin-deleted');
+  await visitor.press(`[data-test="restore"][aria-label*="${address}"]`);
+  await page.waitForSelector('.notice.good');
+  const { found } = await ask(visitor, 'GET', `/admin/accounts?search=gone&limit=1`);
+  check(found === 1, 'the mailbox is not back');
+  await ask(visitor, 'DELETE', `/admin/accounts/${id}`);
+}

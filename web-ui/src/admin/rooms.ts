@@ -7,6 +7,7 @@ import Inbox from '@lucide/svelte/icons/inbox';
 import Network from '@lucide/svelte/icons/network';
 import ScrollText from '@lucide/svelte/icons/scroll-text';
 import Send from '@lucide/svelte/icons/send';
+import Undo from '@lucide/svelte/icons/undo-2';
 import Users from '@lucide/svelte/icons/users';
 import BookUser from '@lucide/svelte/icons/book-user';
 import FileUp from '@lucide/svelte/icons/file-up';
@@ -26,6 +27,7 @@ import Import from './Import.svelte';
 import Tokens from './Tokens.svelte';
 import Accounts from './Accounts.svelte';
 import Aliases from './Aliases.svelte';
+import Deleted from './Deleted.svelte';
 import Domains from './Domains.svelte';
 import Log from './Log.svelte';
 import Overview from './Overview.svelte';
@@ -46,6 +48,7 @@ const WINGS: readonly Wing[] = [
     { to: '/admin/accounts', name: 'admin.accounts', icon: Users, page: Accounts, one: AccountPage, all: true },
     { to: '/admin/groups', name: 'admin.groups', icon: UsersRound, page: Groups, all: true },
     { to: '/admin/aliases', name: 'admin.aliases', icon: AtSign, page: Aliases, all: true },
+    { to: '/admin/deleted', name: 'admin.deleted', icon: Undo, page: Deleted, all: true },
     { to: '/admin/import', name: 'admin.import', icon: FileUp, page: Import, all: true },
   ] },
   { name: 'admin.wing.mail', rooms: [

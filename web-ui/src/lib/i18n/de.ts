@@ -1,20 +1,20 @@
 import type { Catalogue } from './index.svelte';
 import { access } from './parts/de/access';
 import { codes } from './parts/de/codes';
-import { common } from './parts/de/common';
 import { files } from './parts/de/files';
 import { guard } from './parts/de/guard';
 import { mail } from './parts/de/mail';
 import { people } from './parts/de/people';
+import { rooms } from './parts/de/rooms';
 
 export const de: Catalogue = {
   ...access,
   ...codes,
-  ...common,
   ...files,
   ...guard,
   ...mail,
   ...people,
+  ...rooms,
   'skip': 'Zum Inhalt springen',
   'switch.language': 'Sprache',
   'switch.theme': 'Farben',

@@ -3,20 +3,20 @@
 
 import { access } from './parts/en/access';
 import { codes } from './parts/en/codes';
-import { common } from './parts/en/common';
 import { files } from './parts/en/files';
 import { guard } from './parts/en/guard';
 import { mail } from './parts/en/mail';
 import { people } from './parts/en/people';
+import { rooms } from './parts/en/rooms';
 
 export const en = {
   ...access,
   ...codes,
-  ...common,
   ...files,
   ...guard,
   ...mail,
   ...people,
+  ...rooms,
   'skip': 'Skip to the content',
   'switch.language': 'Language',
   'switch.theme': 'Colors',

@@ -1,20 +1,20 @@
 import type { Catalogue } from './index.svelte';
 import { access } from './parts/es/access';
 import { codes } from './parts/es/codes';
-import { common } from './parts/es/common';
 import { files } from './parts/es/files';
 import { guard } from './parts/es/guard';
 import { mail } from './parts/es/mail';
 import { people } from './parts/es/people';
+import { rooms } from './parts/es/rooms';
 
 export const es: Catalogue = {
   ...access,
   ...codes,
-  ...common,
   ...files,
   ...guard,
   ...mail,
   ...people,
+  ...rooms,
   'skip': 'Ir al contenido',
   'switch.language': 'Idioma',
   'switch.theme': 'Colores',

@@ -1,20 +1,20 @@
 import type { Catalogue } from './index.svelte';
 import { access } from './parts/fr/access';
 import { codes } from './parts/fr/codes';
-import { common } from './parts/fr/common';
 import { files } from './parts/fr/files';
 import { guard } from './parts/fr/guard';
 import { mail } from './parts/fr/mail';
 import { people } from './parts/fr/people';
+import { rooms } from './parts/fr/rooms';
 
 export const fr: Catalogue = {
   ...access,
   ...codes,
-  ...common,
   ...files,
   ...guard,
   ...mail,
   ...people,
+  ...rooms,
   'skip': 'Aller au contenu',
   'switch.language': 'Langue',
   'switch.theme': 'Couleurs',

@@ -1,20 +1,20 @@
 import type { Catalogue } from './index.svelte';
 import { access } from './parts/it/access';
 import { codes } from './parts/it/codes';
-import { common } from './parts/it/common';
 import { files } from './parts/it/files';
 import { guard } from './parts/it/guard';
 import { mail } from './parts/it/mail';
 import { people } from './parts/it/people';
+import { rooms } from './parts/it/rooms';
 
 export const it: Catalogue = {
   ...access,
   ...codes,
-  ...common,
   ...files,
   ...guard,
   ...mail,
   ...people,
+  ...rooms,
   'skip': 'Vai al contenuto',
   'switch.language': 'Lingua',
   'switch.theme': 'Colori',

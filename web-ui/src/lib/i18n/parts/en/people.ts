@@ -40,7 +40,7 @@ export const people = {
   'deleted.mail': 'Mail',
   'deleted.mail.value': '{messages} messages, {size}',
   'deleted.restore': 'Bring back',
-  'deleted.restore.of': 'Bring {address} back',
+  'deleted.restore.of': 'Bring back {address}',
   'deleted.restored': '{address} is back, with its mail and its password.',
   'deleted.lost': 'These further addresses belong to somebody else now: {addresses}',
   'deleted.empty': 'No mailbox was deleted lately.',

@@ -1,5 +1,5 @@
-// Words that several pages share.
-export const common = {
+// The rooms of the administration, and what all of its lists say.
+export const rooms = {
   'pager.name': 'Pages of the list',
   'pager.part': '{first} to {last} of {found}',
   'pager.back': 'Back',

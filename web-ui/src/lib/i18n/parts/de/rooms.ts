@@ -1,7 +1,7 @@
-// Words that several pages share.
-import type { common as en } from '../en/common';
+// The rooms of the administration, and what all of its lists say.
+import type { rooms as en } from '../en/rooms';
 
-export const common: Record<keyof typeof en, string> = {
+export const rooms: Record<keyof typeof en, string> = {
   'pager.name': 'Seiten der Liste',
   'pager.part': '{first} bis {last} von {found}',
   'pager.back': 'Zurück',
