@@ -129,3 +129,6 @@ impl Hooks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
