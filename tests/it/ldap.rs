@@ -29,6 +29,18 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    pub(crate) fn code(&self) -> i32 {
+        self.code
+    }
+
+    pub(crate) fn out(&self) -> &str {
+        &self.out
+    }
+
+    pub(crate) fn err(&self) -> &str {
+        &self.err
+    }
+
     /// The tool's exit status is LDAP's result code.
     pub(crate) fn must_be(&self, code: i32) -> &Self {
         assert_eq!(self.code, code, "{}{}", self.out, self.err);

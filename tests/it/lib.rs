@@ -19,6 +19,8 @@ mod large_mailbox;
 #[cfg(test)]
 mod ldap;
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod rights;
