@@ -299,3 +299,40 @@ async fn people_come_change_are_disabled_and_go() {
     let back = base::Address::parse("p3back@office.test").unwrap();
     assert_eq!(scene.store.account_by_address(&back).unwrap().unwrap().id, id);
 }
+
+#[tokio::test]
+async fn without_the_source_its_people_are_local_and_with_it_they_are_its_again() {
+    let scene = Scene::new().await;
+    let mut people: Vec<Raw> = (1..=4).map(|n| user(n, &format!("p{n}"), &[])).collect();
+    people[1] = user(2, "p2", &[("userAccountControl", &["514"])]);
+    scene.sync(&people, &[]).await.unwrap();
+    let p1 = base::Address::parse("p1@office.test").unwrap();
+    let p1 = || scene.store.account_by_address(&p1).unwrap().unwrap();
+    let id = p1().id;
+    let change = || store::AccountChange {
+        password_hash: Some("$argon2id$own".to_owned()),
+        ..Default::default()
+    };
+    assert!(scene.store.update_account(id, change()).await.is_err(), "it is kept there");
+    scene.store.cache_password(id, Some("$argon2id$kept".to_owned())).await.unwrap();
+
+    let hooks = crate::Hooks {
+        lookup: Arc::new(|_| Box::pin(async { Err(crate::LookupFailure::NoSuchName) })),
+        lock_out: Arc::new(|_| {}),
+    };
+    let sources = crate::Sources::new(scene.store.clone(), scene.clock.clone(), hooks);
+    scene.store.set_source(office(), good()).await.unwrap();
+    sources.release(&scene.store, &office()).await.unwrap();
+    assert_eq!(scene.store.source(&office()).unwrap(), None);
+    assert!(scene.store.source_entries(&office()).unwrap().is_empty());
+    assert_eq!((p1().source, p1().password_hash.as_deref()), (None, Some("$argon2id$kept")));
+    assert_eq!(scene.state("p2@office.test"), Some(AccountState::Disabled));
+    scene.store.update_account(id, change()).await.unwrap();
+
+    // The same ids are the same people, also under another address.
+    people[0] = user(1, "paula", &[]);
+    scene.sync(&people, &[]).await.unwrap();
+    let paula = base::Address::parse("paula@office.test").unwrap();
+    let paula = scene.store.account_by_address(&paula).unwrap().unwrap();
+    assert_eq!((paula.id, paula.source.is_some()), (id, true));
+}
