@@ -145,6 +145,10 @@ async fn files_that_are_none_are_refused_whole() {
         let refused = import(&mut admin, query, file.as_bytes()).await;
         assert_eq!(refused.error(), (422, code), "{query} {file}");
     }
+    let some: String = (0..501).map(|n| format!("p{n}\n")).collect();
+    let some = import(&mut admin, "format=csv", format!("address\n{some}").as_bytes()).await;
+    let some = at_its_end(&mut admin, some).await;
+    assert_eq!((&some["state"], counts(&some)), (&json!("done"), [501, 0, 0, 0]));
     let many = format!("address\n{}", "x\n".repeat(20_001));
     let many = import(&mut admin, "format=csv", many.as_bytes()).await;
     assert_eq!(many.error(), (422, "too-many-records"));

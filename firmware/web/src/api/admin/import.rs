@@ -26,6 +26,9 @@ use crate::input::{File, Params, Segment};
 use crate::rules;
 use crate::sessions::Who;
 
+/// Records that are written while the request waits; a slow box needs some seconds for them.
+const AT_ONCE_MAX: usize = 500;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Existing {
@@ -181,7 +184,7 @@ impl Import {
             return Ok(Json(self.report(state)).into_response());
         }
         let to_hash = self.to_hash();
-        if to_hash.is_empty() {
+        if to_hash.is_empty() && self.planned.len() <= AT_ONCE_MAX {
             let state = self.write().await?;
             return Ok(Json(self.report(state)).into_response());
         }
