@@ -11,7 +11,7 @@ use crate::codec::{blob_key, mailbox_key, message_key, pair_key};
 use crate::index::{T, View};
 use crate::mailbox::row::{self, MailboxRow};
 use crate::writer::Tx;
-use crate::{Flags, NewAccount, NewMessage, Options, Store, StoreError};
+use crate::{DomainChange, Flags, NewAccount, NewMessage, Options, Store, StoreError};
 
 fn clock() -> Arc<FixedClock> {
     Arc::new(FixedClock::new(Timestamp::from_secs(1_795_338_000)))
@@ -20,6 +20,9 @@ fn clock() -> Arc<FixedClock> {
 async fn filled(data: &Path) -> (Store, MailboxId) {
     let store = Store::open(Options::new(data), clock()).unwrap();
     store.create_domain(DomainName::parse("x.test").unwrap()).await.unwrap();
+    let further = Some(vec![DomainName::parse("y.test").unwrap()]);
+    let change = DomainChange { further, ..DomainChange::default() };
+    store.update_domain(DomainName::parse("x.test").unwrap(), change).await.unwrap();
     let anna = NewAccount {
         address: Address::parse("anna@x.test").unwrap(),
         name: String::new(),
@@ -54,7 +57,7 @@ fn change_mailbox(
 }
 
 /// (what is wrong, how many messages are there afterwards)
-const DAMAGES: [(&str, u64, Damage); 17] = [
+const DAMAGES: [(&str, u64, Damage); 19] = [
     ("counts", 5, |tx, id| {
         change_mailbox(tx, id, |mailbox| (mailbox.exists, mailbox.bytes) = (77, 1))
     }),
@@ -106,6 +109,8 @@ const DAMAGES: [(&str, u64, Damage); 17] = [
     ("the index of entries", 5, |tx, _| tx.remove_prefix(T::EntryIndex, b"mail")),
     ("an address", 5, |tx, _| tx.remove_prefix(T::Address, &[])),
     ("a value of no entry", 5, |tx, _| tx.put(T::EntryIndex, b"cn\0x\0\0\0\0\x09", &[1])),
+    ("a further name of a domain", 5, |tx, _| tx.remove_prefix(T::DomainAlias, &[])),
+    ("a further name of no domain", 5, |tx, _| tx.put(T::DomainAlias, b"z.test", b"\x01x.test")),
     ("a hash", 5, |tx, _| tx.remove_prefix(T::Hash, &[])),
 ];
 
