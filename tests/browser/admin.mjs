@@ -5,7 +5,7 @@ import { submit } from './submission.mjs';
 
 const ROOMS = [
   '', '/accounts', '/groups', '/aliases', '/deleted', '/import', '/domains', '/queue', '/sending', '/network', '/storage', '/log',
-  '/audit', '/directory', '/sessions', '/tokens',
+  '/audit', '/directory', '/sessions', '/tokens', '/webhooks',
 ];
 
 export async function administer(visitor, password) {

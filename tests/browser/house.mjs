@@ -1,4 +1,5 @@
 // Groups, the settings of a mail domain, keys for programs: each made by keyboard, then asked of the server.
+import { createServer } from 'node:http';
 import { check } from './harness.mjs';
 import { ask } from './roles.mjs';
 import { DOMAIN } from './wizard.mjs';
@@ -129,4 +130,53 @@ export async function bringBack(visitor) {
   const { found } = await ask(visitor, 'GET', `/admin/accounts?search=gone&limit=1`);
   check(found === 1, 'the mailbox is not back');
   await ask(visitor, 'DELETE', `/admin/accounts/${id}`);
+}
+
+/** A system in the office that listens for changes: it is added, tested, and told of a new mailbox. */
+export async function tellOtherSystem(visitor) {
+  const { page } = visitor;
+  const told = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (part) => { body += part; });
+    request.on('end', () => {
+      told.push({ id: request.headers['webhook-id'], body });
+      response.end('{}');
+    });
+  });
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+  await visitor.goto('/admin/webhooks');
+  await visitor.press('[data-test="webhook-add"]');
+  await visitor.press('[data-test="webhook-save"]');
+  await page.waitForSelector('[data-test="webhook-name"][aria-invalid="true"]');
+  await visitor.type('[data-test="webhook-name"]', 'Personnel system');
+  await visitor.type('[data-test="webhook-url"]', `http://127.0.0.1:${server.address().port}/told`);
+  await visitor.look('admin-webhook-new');
+  await visitor.press('[data-test="webhook-save"]');
+  await page.waitForSelector('[data-test="secret"]');
+  check((await page.textContent('[data-test="secret"]')).includes('whsec_'), 'the secret is not shown');
+  await visitor.press('[data-test="secret-done"]');
+  await page.waitForFunction(() => document.querySelector('table')?.textContent?.includes('Personnel'));
+  await visitor.look('admin-webhooks');
+  await visitor.press('td.actions button');
+  await visitor.press('[data-test="webhook-test"]');
+  await page.waitForSelector('dialog .notice.good');
+  check(told.length > 0 && told[0].id, 'the system was not called');
+  await visitor.look('admin-webhook-log');
+  await page.keyboard.press('Escape');
+  const address = `told@${DOMAIN}`;
+  const { id } = await ask(visitor, 'POST', '/admin/accounts', { address, password: 'tall ships leave at dawn' });
+  await page.waitForFunction(async (a) => {
+    const { items } = await (await fetch('/api/admin/webhooks')).json();
+    const log = await (await fetch(`/api/admin/webhooks/${items[0].id}/log`)).json();
+    return log.items.some((x) => x.ok && x.event === 'account.create') && a;
+  }, address);
+  check(told.some((x) => x.body.includes(address)), 'the system was not told of the mailbox');
+  await ask(visitor, 'DELETE', `/admin/accounts/${id}`);
+  await visitor.goto('/admin/webhooks');
+  await page.waitForSelector('td.actions');
+  await visitor.press('td.actions button.danger');
+  await visitor.press('dialog button.danger.primary');
+  await page.waitForSelector('p.empty');
+  server.close();
 }

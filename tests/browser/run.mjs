@@ -7,7 +7,7 @@
 import { secureAccess } from './access.mjs';
 import { administer } from './admin.mjs';
 import { startDaemon } from './daemon.mjs';
-import { bringBack, handOutKey, manageGroups, openAddressBook, settleDomain } from './house.mjs';
+import { bringBack, handOutKey, manageGroups, openAddressBook, settleDomain, tellOtherSystem } from './house.mjs';
 import { launch, LANGUAGES, Visitor } from './harness.mjs';
 import { manageManyPeople } from './people.mjs';
 import { visitPreferences } from './preferences.mjs';
@@ -28,6 +28,7 @@ async function walk(browser, url, code, language) {
   await handOutKey(visitor);
   await openAddressBook(visitor);
   await bringBack(visitor);
+  await tellOtherSystem(visitor);
   said('groups, domains and keys are through');
   await administerDomain(browser, visitor);
   said('the administration of one domain is through');

@@ -15,6 +15,7 @@ import History from '@lucide/svelte/icons/history';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone';
 import UsersRound from '@lucide/svelte/icons/users-round';
+import Webhook from '@lucide/svelte/icons/webhook';
 import type { Role } from '../lib/api';
 import type { MessageKey } from '../lib/i18n/index.svelte';
 import AccountPage from './AccountPage.svelte';
@@ -25,6 +26,7 @@ import DomainPage from './DomainPage.svelte';
 import Groups from './Groups.svelte';
 import Import from './Import.svelte';
 import Tokens from './Tokens.svelte';
+import Webhooks from './Webhooks.svelte';
 import Accounts from './Accounts.svelte';
 import Aliases from './Aliases.svelte';
 import Deleted from './Deleted.svelte';
@@ -66,6 +68,7 @@ const WINGS: readonly Wing[] = [
     { to: '/admin/audit', name: 'admin.audit', icon: History, page: Audit },
     { to: '/admin/sessions', name: 'admin.sessions', icon: MonitorSmartphone, page: AllSessions },
     { to: '/admin/tokens', name: 'admin.tokens', icon: KeyRound, page: Tokens },
+    { to: '/admin/webhooks', name: 'admin.webhooks', icon: Webhook, page: Webhooks },
   ] },
 ];
 
