@@ -13,7 +13,7 @@ async fn a_domain_has_further_names_and_a_catch_all() {
     let office = Office::ready().await;
     let mut admin = office.signed_in("admin", "correct horse").await;
     assert_eq!(admin.post("/api/admin/domains", json!({ "name": "other.test" })).await.status, 201);
-    let change = json!({ "catch_all": "x@elsewhere.test", "default_quota_mb": 7, "source": false,
+    let change = json!({ "catch_all": "x@elsewhere.test", "default_quota_mb": 7,
         "domain_aliases": ["Büro.test", "alias.test"] });
     let changed = patch(&mut admin, "domains/office.test", change).await;
     assert_eq!(
