@@ -11,6 +11,8 @@ mod boot;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod interop;
 #[cfg(test)]
 mod kill9;

@@ -6,6 +6,7 @@
 use directory::{Attributes, Code, Modification};
 use ldap3_lber::common::TagClass;
 use ldap3_proto::proto::LdapOp;
+use session::password::{self, Holder};
 use session::rules::{Role, Target};
 use session::{LoginError, schemes};
 use store::{Account, AccountChange};
@@ -16,9 +17,6 @@ use crate::session::{Session, Who, dn};
 
 const PASSWORD: &str = "userpassword";
 const VERIFIER: &str = "authpassword";
-const ARGON2: &str = "{ARGON2}";
-/// Shortest password that people give themselves, characters: as on the web.
-const OWN_MIN: usize = 8;
 /// Longest password, bytes: more is no login.
 const MAX: usize = 1024;
 /// Letters and digits that nobody takes for others.
@@ -50,21 +48,21 @@ fn generated() -> Option<String> {
 }
 
 /// A password in the clear, as text.
-fn clear(password: &[u8], min: usize) -> Result<&str, Fail> {
+fn clear(password: &[u8]) -> Result<&str, Fail> {
     let text = std::str::from_utf8(password).ok().filter(|text| text.len() <= MAX);
-    let Some(text) = text else {
-        return Err(refused(Code::ConstraintViolation, "a password is text of at most 1024 bytes"));
-    };
-    if text.chars().count() < min.max(1) {
-        let text = format!("a password has at least {} characters", min.max(1));
-        return Err(refused(Code::ConstraintViolation, text));
-    }
-    Ok(text)
+    text.filter(|text| !text.is_empty())
+        .ok_or_else(|| refused(Code::ConstraintViolation, "a password is text of 1 to 1024 bytes"))
 }
 
-/// The shortest password that `role` may write; who owns the box may also bring hashes.
-fn min_of(role: Role) -> usize {
-    if role == Role::Admin { 0 } else { OWN_MIN }
+fn must_be_strong(text: &str, holder: Holder, about: &[&str]) -> Result<(), Fail> {
+    password::check(text, holder, about)
+        .map_err(|why| refused(Code::ConstraintViolation, why.detail))
+}
+
+/// The rules of `session::password` for the password of an account.
+fn must_be_strong_for(account: &Account, text: &str) -> Result<(), Fail> {
+    let address = account.address.to_string();
+    must_be_strong(text, Holder::of(account.is_admin), &[&address, &account.name])
 }
 
 /// True for `{SCHEME}value`.
@@ -84,22 +82,39 @@ impl Session {
 
     /// What is stored of a password that a client wrote: the value of userPassword, and of authPassword if
     /// there is one.
-    async fn stored(&self, value: &[u8], min: usize) -> Result<(String, Option<String>), Fail> {
-        let text = clear(value, min)?;
+    async fn stored(
+        &self,
+        value: &[u8],
+        account: Option<&Account>,
+        role: Role,
+    ) -> Result<(String, Option<String>), Fail> {
+        let text = clear(value)?;
+        // Whose tools bring people from elsewhere brings their passwords as they are, hashed or not.
+        let is_free = role == Role::Admin;
         if names_a_scheme(text) {
-            // Whether what hides in a hash is long enough nobody can say: people give the password.
-            if min == 0 && schemes::is_known(text) {
+            // What hides in a hash nobody can judge: people give the password.
+            if is_free && schemes::is_known(text) {
                 return Ok((text.to_owned(), None));
             }
             let text = "this password scheme is not taken";
             return Err(refused(Code::ConstraintViolation, text));
         }
-        let record = self.conn.ctx().auth.hash(text).await.map_err(|why| self.busy(&why))?;
+        let auth = &self.conn.ctx().auth;
+        match account {
+            _ if is_free => {}
+            Some(account) => must_be_strong_for(account, text)?,
+            None => must_be_strong(text, Holder::Person, &[])?,
+        }
+        let record = match account {
+            Some(account) => auth.hash_again(account, text).await,
+            None => auth.hash(text).await,
+        };
+        let record = record.map_err(|why| self.busy(&why))?;
         let (hash, verifier) = match record.split_once(' ') {
             Some((hash, verifier)) => (hash, Some(verifier.to_owned())),
             None => (record.as_str(), None),
         };
-        Ok((format!("{ARGON2}{hash}"), verifier))
+        Ok((store::password_value(hash), verifier))
     }
 
     /// Hashes the password of a new entry.
@@ -115,7 +130,7 @@ impl Session {
         let [value] = values.as_slice() else {
             return Err(refused(Code::ConstraintViolation, "one password is enough"));
         };
-        let (hash, verifier) = self.stored(value, min_of(role)).await?;
+        let (hash, verifier) = self.stored(value, None, role).await?;
         attributes.insert(PASSWORD.to_owned(), vec![hash.into_bytes()]);
         if let Some(verifier) = verifier {
             attributes.insert(VERIFIER.to_owned(), vec![verifier.into_bytes()]);
@@ -137,7 +152,6 @@ impl Session {
         if changes.iter().any(|change| is(change.name(), VERIFIER)) {
             return Err(refused(Code::UnwillingToPerform, "authPassword follows userPassword"));
         }
-        let min = min_of(role);
         let mut verifiers = None;
         for change in changes.iter_mut().filter(|change| is(change.name(), PASSWORD)) {
             match change {
@@ -159,7 +173,7 @@ impl Session {
                         return Err(refused(Code::ConstraintViolation, text));
                     }
                     if let Some(value) = values.first_mut() {
-                        let (hash, verifier) = self.stored(value, min).await?;
+                        let (hash, verifier) = self.stored(value, account, role).await?;
                         *value = hash.into_bytes();
                         verifiers = Some(verifier.into_iter().map(String::into_bytes).collect());
                     }
@@ -232,7 +246,12 @@ impl Session {
         }
         let made = if change.new.is_none() { generated() } else { None };
         let new = made.as_deref().map(str::as_bytes).or(change.new.as_deref()).unwrap_or_default();
-        let text = clear(new, OWN_MIN)?.to_owned();
+        let text = clear(new)?.to_owned();
+        match &whose {
+            _ if made.is_some() => {}
+            Some(account) => must_be_strong_for(account, &text)?,
+            None => must_be_strong(&text, Holder::Admin, &[crate::bind::ADMIN])?,
+        }
         let auth = &self.conn.ctx().auth;
         let record = match &whose {
             Some(account) => auth.hash_again(account, &text).await,

@@ -17,6 +17,7 @@ mod elsewhere;
 mod letters;
 mod live;
 mod login_error;
+pub mod password;
 mod protocol;
 pub mod rules;
 pub mod sasl;

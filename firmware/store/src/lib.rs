@@ -91,6 +91,7 @@ pub use acl::{Access, AclOp, Found, NewPlace, OFFICE, Rights};
 pub use annotation::{AnnotationChange, AnnotationScope};
 pub use audit::{AuditChange, AuditEvent, AuditFilter, AuditPage, AuditRow};
 pub use credential::{AppPassword, Credentials, Totp};
+pub use directory::account::password_value;
 pub use directory::importing::{
     ImportDone, ImportOptions, ImportRecord, Imported, RECORDS_MAX as IMPORT_RECORDS_MAX,
 };

@@ -139,6 +139,12 @@ pub(crate) fn account_of(
     })
 }
 
+/// The value of userPassword for a hash: that of another server says its own scheme.
+#[must_use]
+pub fn password_value(hash: &str) -> String {
+    if hash.starts_with('{') { hash.to_owned() } else { format!("{ARGON2}{hash}") }
+}
+
 /// What an account may do by its entry.
 pub(crate) fn state_of(entry: &Entry) -> AccountState {
     match entry.first(entry::STATUS) {
@@ -353,13 +359,7 @@ pub(crate) fn set_password(entry: &mut Entry, hash: Option<&String>) {
         Some(Some((hash, verifier))) => (Some(hash), Some(verifier)),
         _ => (hash.map(String::as_str), None),
     };
-    // What came from another server says its own scheme.
-    let stored =
-        hash.map(
-            |hash| {
-                if hash.starts_with('{') { hash.to_owned() } else { format!("{ARGON2}{hash}") }
-            },
-        );
+    let stored = hash.map(password_value);
     // The same password again without its verifier: the known one still belongs to it.
     if verifier.is_none() && entry.first(entry::PASSWORD) == stored.as_deref() {
         return;

@@ -69,9 +69,9 @@ impl AccountInput {
     pub(crate) fn check(&self, store: &Store, taken: &mut Taken) -> Result<NewAccount, ApiError> {
         let address = taken.free(store, &self.address, "address")?;
         let name = rules::name(&self.name).map_err(|problem| problem.at("name"))?;
-        let min = if self.is_admin { rules::ADMIN_PASSWORD_MIN } else { rules::PASSWORD_MIN };
+        let holder = rules::Holder::of(self.is_admin);
         let login = address.to_string();
-        rules::password(&self.password, min, &[&login, address.local()])
+        rules::password(&self.password, holder, &[&login, address.local()])
             .map_err(|problem| problem.at("password"))?;
         let aliases = aliases(store, taken, &self.aliases)?;
         let quota = self.quota_mb.map(rules::quota).transpose();

@@ -3,6 +3,7 @@
 //! An app password and the recovery codes are shown once, in the answer that makes them.
 
 mod app_passwords;
+mod quality;
 mod sessions;
 mod totp;
 
@@ -23,6 +24,7 @@ pub(super) fn routes(table: Table) -> Table {
 fn own(table: Table) -> Table {
     let to = Access::Person;
     table
+        .on(Access::Public, Method::POST, "/password-quality", quality::judge)
         .on(to, Method::GET, "/me/security", totp::security)
         .on(to, Method::POST, "/me/totp", totp::begin)
         .on(to, Method::POST, "/me/totp/confirm", totp::confirm)

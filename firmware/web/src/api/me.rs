@@ -88,9 +88,9 @@ async fn set_password(
         Err(LoginError::Wrong) => return Err(ApiError::forbidden("wrong-password").field("old")),
         checked => checked?,
     }
-    let min = if person.is_admin() { rules::ADMIN_PASSWORD_MIN } else { rules::PASSWORD_MIN };
+    let holder = rules::Holder::of(person.is_admin());
     let names = [login.as_str(), settings.hostname.as_str()];
-    rules::password(&input.new, min, &names).map_err(|problem| problem.at("new"))?;
+    rules::password(&input.new, holder, &names).map_err(|problem| problem.at("new"))?;
     let auth = &web.ctx().auth;
     let hash = match &person.account {
         Some(account) => Box::pin(auth.hash_again(account, &input.new)).await?,

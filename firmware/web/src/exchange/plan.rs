@@ -267,8 +267,8 @@ fn password(text: &str, is_admin: bool, names: &[&str]) -> Result<String, Fault>
         let detail = "this password scheme is not taken";
         return Err(Fault::of("password-invalid", "password", detail));
     }
-    let min = if is_admin { rules::ADMIN_PASSWORD_MIN } else { rules::PASSWORD_MIN };
-    rules::password(text, min, names).map_err(|problem| Fault::at(problem, "password"))?;
+    let holder = rules::Holder::of(is_admin);
+    rules::password(text, holder, names).map_err(|problem| Fault::at(problem, "password"))?;
     Ok(PLACEHOLDER.to_owned())
 }
 

@@ -91,7 +91,7 @@ fn admin_password(
 ) -> Option<String> {
     let names = ["admin", hostname.unwrap_or_default()];
     let rule = |text: &str| {
-        let checked = rules::password(text, rules::ADMIN_PASSWORD_MIN, &names);
+        let checked = rules::password(text, rules::Holder::Admin, &names);
         checked.map(|()| text.to_owned()).map_err(|problem| problem.detail)
     };
     let password = table.needed(faults, "password").and_then(|found| found.check(faults, rule));
@@ -155,11 +155,11 @@ fn user(
     let quota = quota.and_then(|f| f.check(faults, |mb| rules::quota(mb).map_err(|p| p.detail)));
     let mail = UserMail::read(&mut table, faults);
     let is_admin = table.yes_or_no(faults, "admin").is_some_and(|found| found.value);
-    let min = if is_admin { rules::ADMIN_PASSWORD_MIN } else { rules::PASSWORD_MIN };
+    let holder = rules::Holder::of(is_admin);
     let login = address.as_ref().map(ToString::to_string).unwrap_or_default();
     let local = address.as_ref().map(Address::local).unwrap_or_default();
     let rule = |text: &str| {
-        let checked = rules::password(text, min, &[login.as_str(), local]);
+        let checked = rules::password(text, holder, &[login.as_str(), local]);
         checked.map(|()| text.to_owned()).map_err(|problem| problem.detail)
     };
     let password = table.needed(faults, "password").and_then(|found| found.check(faults, rule));

@@ -248,3 +248,25 @@ async fn a_throttled_sign_in_says_how_long() {
     let answer = browser.post("/api/session", same).await;
     assert_eq!(answer.error(), (403, "wrong-login"), "known to be wrong, so told at once");
 }
+
+#[tokio::test]
+async fn the_meter_says_what_the_rules_say() {
+    let office = Office::ready().await;
+    let ask = |password: &str| json!({ "password": password });
+    let nobody = office.browser().post("/api/password-quality", ask("x")).await;
+    assert_eq!(nobody.error(), (401, "sign-in-needed"));
+    let mut bert = office.signed_in(BERT, "secret-bert").await;
+    for (password, ok, reason) in [
+        ("short", false, json!("password-too-short")),
+        ("password1", false, json!("password-too-simple")),
+        ("slate-otter-dune-27", true, Value::Null),
+    ] {
+        let judged = bert.post("/api/password-quality", ask(password)).await.json;
+        assert_eq!((&judged["ok"], &judged["reason"]), (&json!(ok), &reason), "{judged}");
+        let change = json!({ "old": "secret-bert", "new": password });
+        let changed = bert.post("/api/me/password", change).await;
+        assert_eq!(changed.status == 204, ok, "{password}: {changed:?}");
+    }
+    let long = bert.post("/api/password-quality", ask(&"x".repeat(2_000))).await;
+    assert_eq!(long.error(), (422, "password-too-long"));
+}

@@ -311,9 +311,9 @@ pub(super) async fn set_password(
     if account.source.is_some() {
         return Err(ApiError::conflict("password-at-source"));
     }
-    let min = if account.is_admin { rules::ADMIN_PASSWORD_MIN } else { rules::PASSWORD_MIN };
+    let holder = rules::Holder::of(account.is_admin);
     let login = account.address.to_string();
-    rules::password(&input.password, min, &[&login, account.address.local()])
+    rules::password(&input.password, holder, &[&login, account.address.local()])
         .map_err(|problem| problem.at("password"))?;
     let password_hash = Some(Box::pin(web.ctx().auth.hash_again(&account, &input.password)).await?);
     let change = AccountChange { password_hash, ..Default::default() };

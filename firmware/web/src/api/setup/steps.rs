@@ -36,7 +36,7 @@ pub(super) async fn password(
     Body(input): Body<Password>,
 ) -> Result<impl IntoResponse, ApiError> {
     let names = [ADMIN, &web.settings().hostname];
-    rules::password(&input.password, rules::ADMIN_PASSWORD_MIN, &names)
+    rules::password(&input.password, rules::Holder::Admin, &names)
         .map_err(|problem| problem.at("password"))?;
     let hash = Box::pin(web.ctx().auth.hash(&input.password)).await?;
     let change = move |settings: &mut Settings| settings.admin_password_hash = Some(hash);
