@@ -2,9 +2,9 @@
 //! provisioning file.
 
 use base::{Address, DomainName};
-use store::SendAs;
 use session::password;
 pub(crate) use session::password::Holder;
+use store::SendAs;
 
 use crate::error::ApiError;
 
