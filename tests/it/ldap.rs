@@ -154,6 +154,32 @@ fn modify(uid: &str, changes: &str) -> String {
 }
 
 #[test]
+fn a_process_of_the_box_is_the_admin_by_the_socket() {
+    let office = Office::new();
+    let path = office.daemon.data.join("ldapi").display().to_string().replace('/', "%2F");
+    let url = format!("ldapi://{path}");
+    let ask = |tool: &str, arguments: &[&str], input: &str| {
+        said(Command::new(tool).args(["-H", &url]).args(arguments), input)
+    };
+    let external = ["-Q", "-Y", "EXTERNAL"];
+    let me = ask("ldapwhoami", &external, "");
+    assert_eq!(me.must_be(0).out.trim(), format!("dn:{ADMIN}"));
+    let me = ask("ldapwhoami", &[&external[..], &["-X", &format!("dn:{ADMIN}")]].concat(), "");
+    assert_eq!(me.must_be(0).out.trim(), format!("dn:{ADMIN}"));
+    ask("ldapadd", &external, &person("carl", "userPassword: secret-carl\n")).must_be(0);
+    office.person("carl", "secret-carl", "ldapwhoami", &[]).must_be(0);
+    // Nobody but oneself: not even who has fewer rights.
+    for other in ["dn:uid=carl,ou=people,dc=office,dc=test", "u:carl@office.test", "u:nobody"] {
+        let said = ask("ldapwhoami", &[&external[..], &["-X", other]].concat(), "");
+        assert_ne!(said.code, 0, "{other}: {}", said.out);
+    }
+    // Without saying so one is nobody, and over the network EXTERNAL says nothing.
+    ask("ldapsearch", &["-x", "-b", PEOPLE], "").must_be(50);
+    let said = office.run("ldapwhoami", &external, &[], "");
+    assert_ne!(said.code, 0, "{}", said.out);
+}
+
+#[test]
 fn an_entry_is_an_account_and_ends_with_it() -> Result<()> {
     let mut office = Office::new();
     office.admin("ldapadd", &[], &person("carl", "userPassword: secret-carl\n")).must_be(0);

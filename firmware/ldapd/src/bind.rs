@@ -15,6 +15,8 @@ use crate::message::{Bind, Control, Credentials};
 use crate::reply::{self, Fail, Kind, refused};
 use crate::session::{Session, Who, dn};
 
+/// The mechanism of who has been told by other means than this protocol.
+pub(crate) const EXTERNAL: &str = "EXTERNAL";
 /// The login of whoever owns the box, and the account number that its connections count for.
 pub(crate) const ADMIN: &str = "admin";
 pub(crate) const ADMIN_ACCOUNT: base::AccountId = base::AccountId(0);
@@ -164,6 +166,9 @@ impl Session {
         mechanism: String,
         response: Option<Vec<u8>>,
     ) -> Result<(), Fail> {
+        if mechanism.eq_ignore_ascii_case(EXTERNAL) && self.conn.peer_uid().is_some() {
+            return self.external(id, response);
+        }
         let same = exchange.filter(|(running, _)| running.eq_ignore_ascii_case(&mechanism));
         let is_new = same.is_none();
         let mut exchange = match same {
@@ -202,6 +207,27 @@ impl Session {
             }
             Err(why) => Err(self.login_refused(exchange.login(), &why)),
         }
+    }
+
+    /// RFC 4422 appendix A, RFC 4513 §5.2.3: the kernel has said who it is, the admin. One may ask to be
+    /// oneself by any of one's names, and nobody else.
+    fn external(&mut self, id: i32, response: Option<Vec<u8>>) -> Result<(), Fail> {
+        let asked = response.unwrap_or_default();
+        let asked = std::str::from_utf8(&asked).unwrap_or("u:");
+        let name = match asked.strip_prefix("dn:").or_else(|| asked.strip_prefix("u:")) {
+            None if asked.is_empty() => ADMIN,
+            Some(name) => name,
+            None => {
+                return Err(refused(Code::InvalidCredentials, "an authzId begins with dn: or u:"));
+            }
+        };
+        let Some(dn) = self.admin_dn(name)? else {
+            return Err(self.login_refused(name, &LoginError::NotAllowed));
+        };
+        self.bound(ADMIN_ACCOUNT, None, Who::Admin(dn))?;
+        tracing::info!(session = self.conn.session(), uid = self.conn.peer_uid(), "ldap bind");
+        self.answer(id, Kind::Bind, reply::success());
+        Ok(())
     }
 
     fn begin_exchange(&self, mechanism: &str) -> Result<Exchange, Fail> {

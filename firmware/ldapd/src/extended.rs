@@ -61,6 +61,9 @@ impl Session {
         if self.conn.is_tls() {
             return Err(refused(Code::OperationsError, "TLS is on already"));
         }
+        if self.conn.peer_uid().is_some() {
+            return Err(refused(Code::OperationsError, "nobody listens on a unix socket"));
+        }
         if !self.waiting.is_empty() || self.exchange.is_some() {
             return Err(refused(Code::OperationsError, "other operations are not over yet"));
         }

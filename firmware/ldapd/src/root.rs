@@ -22,7 +22,8 @@ fn values<V: AsRef<str>>(texts: impl IntoIterator<Item = V>) -> Vec<Vec<u8>> {
 /// The root DSE, for who asks on this connection: the mechanisms depend on it.
 pub(crate) fn dse(conn: &Conn, contexts: &[String]) -> Attributes {
     let mut root = Attributes::new();
-    let mechanisms = bind::offered(conn).map(|mechanism| mechanism.name());
+    let external = conn.peer_uid().map(|_| bind::EXTERNAL);
+    let mechanisms = bind::offered(conn).map(|mechanism| mechanism.name()).chain(external);
     for (name, texts) in [
         ("objectClass", values(["top", "extensibleObject"])),
         ("namingContexts", values(contexts)),

@@ -57,7 +57,10 @@ impl Session {
     pub(crate) fn store(&self) -> Store {
         let who = match &self.who {
             Who::Anonymous => String::new(),
-            Who::Admin(_) => crate::bind::ADMIN.to_owned(),
+            Who::Admin(_) => match self.conn.peer_uid() {
+                Some(uid) => format!("uid {uid}"),
+                None => crate::bind::ADMIN.to_owned(),
+            },
             Who::Person(id, dn) => {
                 let account = self.conn.ctx().store.account(*id).ok().flatten();
                 account.map_or_else(|| dn.clone(), |account| account.address.to_string())

@@ -213,6 +213,11 @@ fn start(
         let own = rustix::process::geteuid().as_raw();
         tasks.spawn(web.clone().serve_socket(listener, own));
     }
+    if let Some(listener) = sockets::listen(&args.data, sockets::LDAP) {
+        let own = rustix::process::geteuid().as_raw();
+        let ldap = Arc::new(ldap.clone());
+        tasks.spawn(session::serve_socket(listener, own, ldap, ctx.clone()));
+    }
     tasks.spawn(delivery::queue::run(delivery.clone(), ctx.shutdown.clone().cancelled_owned()));
     ctx.auth.ask(Arc::new(keeper::Keeper(web.sources().clone())));
     tasks.spawn(web.sources().clone().run(ctx.shutdown.clone()));

@@ -9,6 +9,8 @@ use tokio::net::UnixListener;
 
 /// The admin API.
 pub(crate) const API: &str = "postroom.sock";
+/// LDAP, for who says EXTERNAL.
+pub(crate) const LDAP: &str = "ldapi";
 
 /// The socket `name` in `data`, made anew; `None` (and a warning) if it cannot be made: mail does not wait
 /// for the utilities.

@@ -3,11 +3,12 @@
 //! A panic in a session ends its task and is logged; it never ends the loop.
 
 use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use crate::admission::{Permit, Refusal};
 use crate::{Conn, Context};
@@ -60,6 +61,39 @@ pub async fn serve<S: Service>(listener: TcpListener, service: Arc<S>, ctx: Cont
     }
 }
 
+/// Accepts processes of this machine until the daemon stops: those of the user `own_uid` and of root; all
+/// others are closed without a word.
+pub async fn serve_socket<S: Service>(
+    listener: UnixListener,
+    own_uid: u32,
+    service: Arc<S>,
+    ctx: Context,
+) {
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    loop {
+        let accepted = tokio::select! {
+            () = ctx.shutdown.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(err) => {
+                tracing::warn!(service = service.name(), %err, "accept failed");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let uid = match stream.peer_cred() {
+            Ok(peer) if peer.uid() == own_uid || peer.uid() == 0 => peer.uid(),
+            _ => continue,
+        };
+        let Ok(permit) = ctx.admission.admit(service.name(), here) else { continue };
+        let conn = Conn::of_process(stream, uid, here, ctx.clone(), permit);
+        let service = service.clone();
+        tokio::spawn(async move { service.run(conn).await });
+    }
+}
+
 /// Says no without waiting for anybody: what does not fit the socket's buffer is not said.
 fn refuse(tcp: TcpStream, words: &'static [u8]) {
     if !words.is_empty() && tcp.try_write(words).is_err() {
@@ -71,7 +105,7 @@ fn refuse(tcp: TcpStream, words: &'static [u8]) {
 async fn session<S: Service>(
     tcp: TcpStream,
     permit: Permit,
-    address: std::net::IpAddr,
+    address: IpAddr,
     service: Arc<S>,
     ctx: Context,
 ) {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use base::AccountId;
 use tokio::io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Instant;
 
 use crate::accept::{HANDSHAKE_TIMEOUT, end};
@@ -90,6 +90,8 @@ pub struct Conn {
     timeout: Duration,
     login_by: Option<Instant>,
     mask_next: bool,
+    /// The user at the other end of a unix socket.
+    uid: Option<u32>,
 }
 
 impl Conn {
@@ -118,7 +120,25 @@ impl Conn {
             timeout: DEFAULT_TIMEOUT,
             login_by: None,
             mask_next: false,
+            uid: None,
         }
+    }
+
+    /// A connection of a process of this machine, which the kernel says is of that user.
+    pub(crate) fn of_process(
+        stream: UnixStream,
+        uid: u32,
+        peer: IpAddr,
+        ctx: Context,
+        permit: Permit,
+    ) -> Self {
+        Self { uid: Some(uid), ..Self::over(Stream::Unix(stream), peer, ctx, permit) }
+    }
+
+    /// The user at the other end, for a process of this machine that came by a unix socket.
+    #[must_use]
+    pub fn peer_uid(&self) -> Option<u32> {
+        self.uid
     }
 
     /// A connection in memory with its other end, for tests; `None` when the budget is full.

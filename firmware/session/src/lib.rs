@@ -28,7 +28,7 @@ mod tls;
 mod totp;
 pub mod trace;
 
-pub use accept::{Service, serve};
+pub use accept::{Service, serve, serve_socket};
 pub use admission::{Admission, Compressing, Refusal, Transit, Usage};
 pub use auth::{Auth, Login, NewTotp};
 pub use conn::{Conn, ConnError, Line};

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
 use crate::deflate::Deflated;
@@ -14,6 +14,8 @@ use crate::deflate::Deflated;
 #[derive(Debug)]
 pub(crate) enum Stream {
     Plain(TcpStream),
+    /// Of this machine; never TLS.
+    Unix(UnixStream),
     Tls(Box<TlsStream<TcpStream>>),
     Memory(DuplexStream),
     MemoryTls(Box<TlsStream<DuplexStream>>),
@@ -38,6 +40,7 @@ macro_rules! each {
     ($self:ident, $stream:ident => $call:expr, $gone:expr) => {
         match $self.get_mut() {
             Stream::Plain($stream) => $call,
+            Stream::Unix($stream) => $call,
             Stream::Tls($stream) => $call,
             Stream::Memory($stream) => $call,
             Stream::MemoryTls($stream) => $call,
