@@ -292,21 +292,6 @@ impl Auth {
         Ok(attempt)
     }
 
-    /// Whether a secret of the box's own making (a token) may be tried from there.
-    ///
-    /// # Errors
-    /// [`LoginError::Throttled`]; [`LoginError::Wrong`] if it was tried a moment ago.
-    pub fn may_guess(&self, what: &str, secret: &[u8], peer: IpAddr) -> Result<(), LoginError> {
-        let attempt = lock(&self.shared.throttle).attempt(what, peer, Some(("", secret)));
-        self.may_try(&attempt)
-    }
-
-    /// Counts a wrong one.
-    pub fn guessed_wrong(&self, what: &str, secret: &[u8], peer: IpAddr) {
-        let attempt = lock(&self.shared.throttle).attempt(what, peer, Some(("", secret)));
-        self.failed(&attempt);
-    }
-
     /// True if `login` is a name of the account.
     pub(crate) fn is_name_of(&self, login: &str, account: &Account) -> Result<bool, StoreError> {
         Ok(self.find(login)?.is_some_and(|named| named.id == account.id))

@@ -98,9 +98,6 @@ pub(crate) fn check(web: &Web, request: &Request) -> Result<Token, ApiError> {
     let wrong = || ApiError::new(StatusCode::UNAUTHORIZED, "token-invalid");
     let peer = request.extensions().get::<Peer>();
     let network = peer.map_or_else(|| IpAddr::from([0; 4]), |peer| session::network_of(peer.0));
-    if let Some(secs) = web.token_throttle().wait_secs(network) {
-        return Err(ApiError::throttled(secs));
-    }
     let now = web.ctx().clock.now();
     let found = match shown(request.headers()).and_then(taken_apart) {
         Some((id, secret)) => web.store().token(id)?.filter(|token| {
@@ -109,7 +106,12 @@ pub(crate) fn check(web: &Web, request: &Request) -> Result<Token, ApiError> {
         }),
         None => None,
     };
+    // Nobody guesses 256 bits; the wait is for who makes the box look. A right token is let in at once,
+    // whatever others behind the same address do.
     let Some(token) = found else {
+        if let Some(secs) = web.token_throttle().wait_secs(network) {
+            return Err(ApiError::throttled(secs));
+        }
         web.token_throttle().failed(network);
         return Err(wrong());
     };
