@@ -59,6 +59,7 @@ async function enterCode(visitor, code) {
 
 async function choosePassword(visitor) {
   await visitor.type('[data-test="password-1"]', ADMIN_PASSWORD);
+  await visitor.page.waitForSelector('progress[data-strength]');
   await visitor.type('[data-test="password-2"]', 'something else');
   await visitor.page.keyboard.press('Enter');
   await visitor.page.waitForSelector('[data-test="password-2"][aria-invalid="true"]');

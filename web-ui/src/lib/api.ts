@@ -13,6 +13,9 @@ export interface BoxState {
   appliance: boolean; signed_in: SignedIn | null;
 }
 
+/** `score`: 0 is guessed at once, 4 not in years. `reason`: why it would not be taken. */
+export interface Quality { score: number; ok: boolean; reason: string | null }
+
 export const SETUP_STEPS = ['language', 'code', 'password', 'domain', 'network', 'outbound', 'users', 'finish'] as const;
 export type SetupStep = (typeof SETUP_STEPS)[number];
 export interface SetupProgress {
@@ -203,6 +206,7 @@ export const api = {
 
   me: () => get<Me>('/me'),
   changePassword: (old: string, fresh: string) => post('/me/password', { old, new: fresh }),
+  passwordQuality: (asked: { password: string; login?: string; is_admin?: boolean }) => post<Quality>('/password-quality', asked),
   setMyLanguage: (language: Language | null) => post('/me/language', { language }),
 
   status: () => get<Status>('/admin/status'),
