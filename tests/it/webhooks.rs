@@ -46,7 +46,7 @@ fn is_signed(called: &Called, secret: &str) -> bool {
 #[test]
 fn who_is_asked_refuses_with_a_text_by_ldap_and_by_the_web() -> Result<()> {
     let office = office();
-    let callee = Callee::start(office.daemon.at.address.into())?;
+    let callee = Callee::start(office.daemon.at.address)?;
     let mut web = admin(&office.daemon)?;
     let hook = json!({ "name": "HR", "url": callee.url("/ask"), "events": ["account.create"],
         "mode": "before", "on_failure": "refuse" });
@@ -106,7 +106,7 @@ fn who_is_told_hears_of_all_in_order_after_failures_and_a_restart() -> Result<()
         })
     };
     let mut daemon = start()?;
-    let callee = Callee::start(daemon.at.address.into())?;
+    let callee = Callee::start(daemon.at.address)?;
     let mut web = admin(&daemon)?;
     let hook = json!({ "name": "CMDB", "url": callee.url("/told"), "events": ["alias.*"] });
     let made = web.must("/admin/webhooks", &hook)?;

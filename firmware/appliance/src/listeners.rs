@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn descriptors_and_names_go_together() {
-        let listeners = Listeners::open(41_000).unwrap();
+        let listeners = Listeners::open(17_000).unwrap();
         let (_ours, theirs) = UnixStream::pair().unwrap();
         let (mappings, [fds, names]) = listeners.pass(theirs.into()).unwrap();
         assert_eq!(fds, (LISTEN_FDS, mappings.len().to_string()));
