@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use store::SortedEntries;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use crate::view::Found;
@@ -55,16 +55,21 @@ impl Finding {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> JoinHandle<Option<T>> {
-        let places = Arc::clone(&self.places);
-        tokio::spawn(async move {
-            let place = places.acquire_owned().await.ok()?;
-            let work = move || {
-                // Held by the work itself: who goes away meanwhile does not give the place to another.
+        // Held by the work itself: who goes away meanwhile does not give the place to another.
+        let held = |place: OwnedSemaphorePermit| {
+            move || {
                 let _place = place;
-                work()
-            };
-            tokio::task::spawn_blocking(work).await.ok()
-        })
+                Some(work())
+            }
+        };
+        let places = Arc::clone(&self.places);
+        match Arc::clone(&places).try_acquire_owned() {
+            Ok(place) => tokio::task::spawn_blocking(held(place)),
+            Err(_) => tokio::spawn(async move {
+                let place = places.acquire_owned().await.ok()?;
+                tokio::task::spawn_blocking(held(place)).await.ok().flatten()
+            }),
+        }
     }
 
     fn kept(&self) -> MutexGuard<'_, VecDeque<Kept>> {
