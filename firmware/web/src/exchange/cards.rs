@@ -18,7 +18,8 @@ pub(crate) fn parse(text: &str, max: usize) -> Parsed {
     let mut parsed = Parsed::default();
     let (mut card, mut begin) = (String::new(), None);
     for (at, line) in text.lines().enumerate() {
-        let is = |word: &str| line.trim().eq_ignore_ascii_case(word);
+        // RFC 6350 §3.2: a line that begins with a space is the rest of the one before.
+        let is = |word: &str| line.trim_end().eq_ignore_ascii_case(word);
         if is("BEGIN:VCARD") {
             if let Some(begin) = begin {
                 let detail = "the card before has no END:VCARD";
