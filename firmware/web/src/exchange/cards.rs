@@ -18,6 +18,9 @@ pub(crate) fn parse(text: &str, max: usize) -> Parsed {
     let mut parsed = Parsed::default();
     let (mut card, mut begin) = (String::new(), None);
     for (at, line) in text.lines().enumerate() {
+        if parsed.records.len() > max {
+            return parsed;
+        }
         // RFC 6350 §3.2: a line that begins with a space is the rest of the one before.
         let is = |word: &str| line.trim_end().eq_ignore_ascii_case(word);
         if is("BEGIN:VCARD") {
@@ -37,12 +40,9 @@ pub(crate) fn parse(text: &str, max: usize) -> Parsed {
             && let Some(begin) = begin.take()
         {
             parsed.records.push(Record { line: begin, wanted: one(&card) });
-            if parsed.records.len() > max {
-                return parsed;
-            }
         }
     }
-    if let Some(begin) = begin {
+    if let Some(begin) = begin.filter(|_| parsed.records.len() <= max) {
         let fault = Err(Fault::new("record-invalid", "the card has no END:VCARD"));
         parsed.records.push(Record { line: begin, wanted: fault });
     }
