@@ -539,6 +539,19 @@ fn set_plain(
     Ok(())
 }
 
+/// What else is said of a person. One value, as a table has it, stands for the first one there is: further
+/// ones, which the table did not show, stay.
+fn set_said(entry: &mut Entry, attributes: &Attributes) {
+    for (key, values) in attributes {
+        let known = entry.attributes.entry(key.clone()).or_default();
+        match (values.as_slice(), known.as_mut_slice()) {
+            ([one], known) if known.contains(one) => {}
+            ([one], [first, ..]) => first.clone_from(one),
+            _ => known.clone_from(values),
+        }
+    }
+}
+
 /// The same, with other attributes of the entry.
 pub(crate) fn update_with(
     tx: &mut Tx<'_, '_>,
@@ -563,7 +576,7 @@ pub(crate) fn update_with(
     if let Some(is_admin) = change.is_admin {
         set_role(&mut entry, is_admin);
     }
-    entry.attributes.extend(attributes.clone());
+    set_said(&mut entry, attributes);
     if change.password_hash.is_some() {
         source::refuse_password(&before.entry)?;
         set_password(&mut entry, change.password_hash.as_ref());

@@ -201,7 +201,17 @@ const WORDS: &[(Field, &[&str])] = &[
     (Field::Attribute("l"), &["city", "ort", "stadt", "wohnort", "ville", "citta", "ciudad"]),
     (
         Field::Attribute("postalcode"),
-        &["zip", "zipcode", "postcode", "plz", "postleitzahl", "codepostal", "cap", "codigopostal"],
+        &[
+            "postalcode",
+            "zip",
+            "zipcode",
+            "postcode",
+            "plz",
+            "postleitzahl",
+            "codepostal",
+            "cap",
+            "codigopostal",
+        ],
     ),
     (Field::Attribute("st"), &["state", "stateorprovince", "province", "region", "bundesland"]),
     (

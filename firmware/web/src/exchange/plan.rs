@@ -273,7 +273,7 @@ fn password(text: &str, is_admin: bool, names: &[&str]) -> Result<String, Fault>
 }
 
 fn quota(text: &str) -> Result<u64, Fault> {
-    // Spreadsheets write 2048 as 2048.0 or 2,048.
+    // Spreadsheets write 2048 as 2048.0.
     let plain = text.trim_end_matches(".0");
     match plain.parse() {
         Ok(0) => Ok(0),

@@ -38,9 +38,8 @@ pub(crate) fn parse(text: &str, max: usize) -> Result<Parsed, Fault> {
     let mut parsed = Parsed { columns: columns.collect(), records: Vec::new() };
     let mut row = StringRecord::new();
     while parsed.records.len() <= max {
-        let at = usize::try_from(reader.position().line()).unwrap_or(usize::MAX);
+        let line = line_at(text, reader.position()) + before;
         let read = reader.read_record(&mut row);
-        let line = row.position().map_or(at, |p| usize::try_from(p.line()).unwrap_or(at)) + before;
         match read {
             Ok(false) => break,
             // A line of separators and nothing else: spreadsheets have many of them at the end.
@@ -55,6 +54,15 @@ pub(crate) fn parse(text: &str, max: usize) -> Result<Parsed, Fault> {
         }
     }
     Ok(parsed)
+}
+
+/// The line of the next record. The reader stands behind the record before: of its line end, and of lines
+/// with nothing in them, some is still to come.
+fn line_at(text: &str, position: &csv::Position) -> usize {
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let rest = text.as_bytes().get(number(position.byte())..).unwrap_or_default();
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    number(position.line()) + ends.filter(|byte| **byte == b'\n').count()
 }
 
 /// Excel's first line that says the separator; how many lines that is.

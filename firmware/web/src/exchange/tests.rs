@@ -52,6 +52,21 @@ fn headings_of_other_servers_and_of_five_languages_are_known() {
 }
 
 #[test]
+fn lines_are_counted_as_an_editor_counts_them() {
+    let records =
+        ["address,name", "", "a@x.test,A", "b@x.test,\"B", "B\"", "", "", "c@x.test,C", ""];
+    for end in ["\n", "\r\n"] {
+        let people = persons(Format::Csv, records.join(end).as_bytes());
+        let lines: Vec<usize> = people.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [3, 4, 8], "{end:?}");
+        let said = format!("sep=,{end}{}", records.join(end));
+        let people = persons(Format::Csv, said.as_bytes());
+        let lines: Vec<usize> = people.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [4, 5, 9], "{end:?}");
+    }
+}
+
+#[test]
 fn cells_are_what_they_say() {
     let table = "address;aliases;Telefon;Straße;quota_mb;status;Unbekannt;x-none\n\
         anna;info@office.test, shop@office.test;'+49 30 1;'=1+1;500;Suspended [x];;\n\

@@ -275,3 +275,93 @@ async fn who_administers_a_domain_brings_people_into_it_and_no_rights() {
     let hashes = bert.get("/api/admin/export?format=ldif&hashes=true").await;
     assert_eq!(hashes.error(), (403, "forbidden"));
 }
+
+/// Bert administers office.test, and below it is a domain that is none of his.
+async fn with_a_domain_below() -> (Office, Browser) {
+    let office = Office::ready().await;
+    let store = office.web.store();
+    let below = DomainName::parse("sub.office.test").unwrap();
+    store.create_domain(below).await.unwrap();
+    let subby = Address::parse("subby@sub.office.test").unwrap();
+    let new = store::NewAccount {
+        address: subby,
+        name: "Subby".to_owned(),
+        aliases: vec![],
+        quota_bytes: None,
+        is_admin: false,
+        password_hash: None,
+    };
+    store.create_account(new).await.unwrap();
+    let bert = store.account_by_address(&Address::parse("bert@office.test").unwrap());
+    let manages = Some(vec![DomainName::parse("office.test").unwrap()]);
+    let change = store::AccountChange { manages, ..Default::default() };
+    store.update_account(bert.unwrap().unwrap().id, change).await.unwrap();
+    let bert = office.signed_in("bert@office.test", "secret-bert").await;
+    (office, bert)
+}
+
+#[tokio::test]
+async fn an_export_of_a_domain_has_nothing_of_a_domain_below_it() {
+    let (office, mut bert) = with_a_domain_below().await;
+    for format in ["csv", "ldif", "vcard"] {
+        for domain in ["", "&domain=office.test"] {
+            let answer = bert.get(&format!("/api/admin/export?format={format}{domain}")).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+            let seen = answer.body;
+            assert!(seen.contains("bert@office.test"), "{format}: {seen}");
+            assert!(!seen.contains("subby") && !seen.contains("dc=sub,"), "{format}: {seen}");
+        }
+        let all = export(&office, &format!("format={format}")).await;
+        assert!(all.contains("subby@sub.office.test"), "{format}: {all}");
+        let one = export(&office, &format!("format={format}&domain=sub.office.test")).await;
+        assert!(one.contains("subby@") && !one.contains("bert@"), "{format}: {one}");
+    }
+}
+
+#[tokio::test]
+async fn who_administers_a_domain_reads_the_own_export_in_again() {
+    let (_office, mut bert) = with_a_domain_below().await;
+    let table = bert.get("/api/admin/export?format=csv").await.body;
+    let told = |answer: &Answer| {
+        let lines = answer.json["lines"].as_array().unwrap().clone();
+        lines
+            .iter()
+            .map(|line| (line["action"].as_str().unwrap(), line["error"].as_str()))
+            .map(|(action, error)| format!("{action} {}", error.unwrap_or("-")))
+            .collect::<Vec<_>>()
+    };
+    // Anna owns the box: she may be seen and left alone, not changed.
+    let left = import(&mut bert, "format=csv", table.as_bytes()).await;
+    assert_eq!(told(&left), ["skip -", "skip -"], "{left:?}");
+    let again = import(&mut bert, "format=csv&existing=update", table.as_bytes()).await;
+    assert_eq!(told(&again), ["error forbidden", "update -"], "{again:?}");
+    for (role, address) in [("admin", "bert"), ("admin", "new")] {
+        let more = format!("address,role\n{address}@office.test,{role}\n");
+        let refused = import(&mut bert, "format=csv&existing=update", more.as_bytes()).await;
+        assert_eq!(told(&refused), ["error forbidden"], "{address}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_shows_one_number_takes_no_other_away() {
+    let office = Office::ready().await;
+    let mut admin = office.signed_in("admin", "correct horse").await;
+    let two = "dn: uid=erik,ou=people,dc=office,dc=test\nobjectClass: inetOrgPerson\ncn: Erik\n\
+        sn: E\nmail: erik@office.test\ntelephoneNumber: +49 30 1\ntelephoneNumber: +49 30 2\n";
+    assert_eq!(import(&mut admin, "format=ldif", two.as_bytes()).await.json["state"], "done");
+    let numbers = || {
+        let entry = office.web.store().entry("uid=erik,ou=people,dc=office,dc=test");
+        let values = entry.unwrap().unwrap().attributes["telephonenumber"].clone();
+        values.into_iter().map(|v| String::from_utf8(v).unwrap()).collect::<Vec<_>>()
+    };
+    let table = export(&office, "format=csv").await;
+    for (table, expected) in [
+        (table.clone(), ["+49 30 1", "+49 30 2"]),
+        (table.replace("+49 30 1", "+49 30 2"), ["+49 30 1", "+49 30 2"]),
+        (table.replace("+49 30 1", "+49 30 9"), ["+49 30 9", "+49 30 2"]),
+    ] {
+        let again = import(&mut admin, "format=csv&existing=update", table.as_bytes()).await;
+        assert_eq!(again.json["errors"], 0, "{again:?}");
+        assert_eq!(numbers(), expected);
+    }
+}

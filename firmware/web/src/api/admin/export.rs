@@ -1,13 +1,15 @@
 //! People and entries as a file: made while it is sent, some entries at a time. Passwords leave the box only as
 //! hashes, only in LDIF and only for its admin, who moves house.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use base::DomainName;
 use directory::{Dn, Filter, Rdn, ldif};
 use serde::Deserialize;
-use session::rules::{Role, is_secret};
+use session::rules::{Realm, Role, is_secret};
 use store::{Account, AccountState, DirectorySearch, Entry, EntryId, Scope, Store, StoreError};
 
 use crate::Web;
@@ -43,7 +45,7 @@ pub(super) async fn run(
     if query.hashes && format != Format::Ldif {
         return Err(ApiError::invalid("hashes-in-ldif-only").field("hashes"));
     }
-    let bases = bases(&web, &by, &query.domain)?;
+    let wanted = Wanted::of(&web, &by, &query.domain)?;
     let store = web.store().clone();
     let with_hashes = query.hashes;
     let body = streamed::body(move |pieces| {
@@ -51,8 +53,8 @@ pub(super) async fn run(
             return Ok(());
         }
         let mut ids: Vec<EntryId> = Vec::new();
-        for base in &bases {
-            ids.extend(all_below(&store, base)?);
+        for base in wanted.bases()? {
+            ids.extend(all_below(&store, &base)?);
         }
         // A domain may stand below another one.
         ids.sort_unstable();
@@ -60,7 +62,7 @@ pub(super) async fn run(
         for chunk in ids.chunks(CHUNK) {
             let mut text = Vec::new();
             for id in chunk {
-                text.extend(one(&store, *id, format, with_hashes)?);
+                text.extend(one(&store, &wanted, *id, format, with_hashes)?);
             }
             if !text.is_empty() && !pieces.send(text) {
                 return Ok(());
@@ -80,27 +82,48 @@ pub(super) async fn run(
     Ok((headers, body).into_response())
 }
 
-/// Where the export begins: at one domain, or at all that who asks may see.
-fn bases(web: &Web, by: &Identity, domain: &str) -> Result<Vec<Dn>, ApiError> {
-    let of = |name: &DomainName| -> Result<Dn, ApiError> {
-        let mut dn = Dn::root();
-        for label in name.as_str().rsplit('.') {
-            let rdn = Rdn::new("dc", label).map_err(|_| ApiError::not_found())?;
-            dn = dn.child(rdn);
-        }
-        Ok(dn)
-    };
-    if !domain.is_empty() {
-        let name = rules::domain(domain).map_err(|problem| problem.at("domain"))?;
-        by.must_manage(&name).map_err(|err| err.field("domain"))?;
-        if !web.store().domains()?.iter().any(|known| known.name == name) {
-            return Err(ApiError::invalid("domain-unknown").field("domain"));
-        }
-        return Ok(vec![of(&name)?]);
+/// What goes into the export: what is in one domain, or in all that who asks may see.
+struct Wanted {
+    /// The domains of the box, and those that are wanted.
+    realm: Realm,
+    /// All entries, also those of no domain.
+    is_all: bool,
+}
+
+impl Wanted {
+    fn of(web: &Web, by: &Identity, domain: &str) -> Result<Self, ApiError> {
+        let ours: BTreeSet<DomainName> =
+            web.store().domains()?.into_iter().map(|domain| domain.name).collect();
+        let manages = if domain.is_empty() {
+            by.seen_domains().unwrap_or_default().into_iter().collect()
+        } else {
+            let name = rules::domain(domain).map_err(|problem| problem.at("domain"))?;
+            by.must_manage(&name).map_err(|err| err.field("domain"))?;
+            if !ours.contains(&name) {
+                return Err(ApiError::invalid("domain-unknown").field("domain"));
+            }
+            [name].into()
+        };
+        let is_all = domain.is_empty() && by.seen_domains().is_none();
+        Ok(Self { realm: Realm { ours, manages }, is_all })
     }
-    match by.seen_domains() {
-        Some(domains) => domains.iter().map(of).collect(),
-        None => Ok(vec![Dn::root()]),
+
+    /// Where the export begins.
+    fn bases(&self) -> Result<Vec<Dn>, StoreError> {
+        if self.is_all {
+            return Ok(vec![Dn::root()]);
+        }
+        let base = |name: &DomainName| {
+            let mut labels = name.as_str().rsplit('.');
+            labels.try_fold(Dn::root(), |dn, label| Ok(dn.child(Rdn::new("dc", label)?)))
+        };
+        self.realm.manages.iter().map(base).collect::<Result<_, _>>().map_err(StoreError::Refused)
+    }
+
+    /// Whether an entry below one of them is in a wanted domain: another one may stand there.
+    fn takes(&self, dn: &Dn) -> bool {
+        let domain = || self.realm.domain_of(dn);
+        self.is_all || domain().is_some_and(|domain| self.realm.manages.contains(domain))
     }
 }
 
@@ -152,13 +175,18 @@ fn head(format: Format) -> Vec<u8> {
 
 fn one(
     store: &Store,
+    wanted: &Wanted,
     id: EntryId,
     format: Format,
     with_hashes: bool,
 ) -> Result<Vec<u8>, StoreError> {
     let Some(entry) = store.directory()?.entry(id)? else { return Ok(Vec::new()) };
+    let dn = Dn::parse(&entry.written_dn).map_err(StoreError::Refused)?;
+    if !wanted.takes(&dn) {
+        return Ok(Vec::new());
+    }
     Ok(match (format, entry.account) {
-        (Format::Ldif, _) => record(&entry, with_hashes)?,
+        (Format::Ldif, _) => record(&entry, &dn, with_hashes),
         (Format::Csv, Some(account)) => {
             store.account(account)?.map(|account| row(&account, &entry)).unwrap_or_default()
         }
@@ -176,8 +204,7 @@ fn is_contact(entry: &Entry) -> bool {
         && classes.into_iter().any(|class| class.eq_ignore_ascii_case(b"inetOrgPerson"))
 }
 
-fn record(entry: &Entry, with_hashes: bool) -> Result<Vec<u8>, StoreError> {
-    let dn = Dn::parse(&entry.written_dn).map_err(StoreError::Refused)?;
+fn record(entry: &Entry, dn: &Dn, with_hashes: bool) -> Vec<u8> {
     let mut attributes = entry.attributes.clone();
     let is_hash = |name: &str| with_hashes && name == "userpassword";
     attributes.retain(|name, _| {
@@ -185,8 +212,8 @@ fn record(entry: &Entry, with_hashes: bool) -> Result<Vec<u8>, StoreError> {
         (!is_secret(name) || is_hash(name)) && !is_ours
     });
     let mut text = String::new();
-    ldif::write_entry(&mut text, &dn, &attributes);
-    Ok(text.into_bytes())
+    ldif::write_entry(&mut text, dn, &attributes);
+    text.into_bytes()
 }
 
 fn row(account: &Account, entry: &Entry) -> Vec<u8> {
@@ -212,4 +239,22 @@ fn row(account: &Account, entry: &Entry) -> Vec<u8> {
     ];
     cells.extend(ATTRIBUTES.iter().map(|(_, key)| first(key)));
     table::line(&cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::columns;
+
+    #[test]
+    fn every_column_that_is_written_is_known_when_it_is_read() {
+        let names: Vec<String> = COLUMNS
+            .iter()
+            .chain(ATTRIBUTES.iter().map(|(name, _)| name))
+            .map(|name| (*name).to_owned())
+            .collect();
+        for (name, field) in names.iter().zip(columns::fields(&names)) {
+            assert!(field.is_some(), "{name}");
+        }
+    }
 }

@@ -113,18 +113,15 @@ pub(super) async fn run(
     });
     let (columns, mut planned) =
         reading.await.map_err(|_| ApiError::invalid("import-unreadable"))??;
-    refuse_foreign(&web, &by, &mut planned)?;
+    let updates = query.existing == Existing::Update;
+    refuse_foreign(&web, &by, updates, &mut planned)?;
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|_| ApiError::busy())?;
     let import = Import {
         store: by.store(&web),
         web,
         id: hex::encode(&id),
-        options: ImportOptions {
-            updates: query.existing == Existing::Update,
-            is_partial: query.partial,
-            is_trial: false,
-        },
+        options: ImportOptions { updates, is_partial: query.partial, is_trial: false },
         columns,
         planned,
         lines: Vec::new(),
@@ -134,19 +131,29 @@ pub(super) async fn run(
 }
 
 /// Refuses what is not theirs who asks: people with more rights, rights for people, addresses of others.
-fn refuse_foreign(web: &Web, by: &Identity, planned: &mut [Planned]) -> Result<(), ApiError> {
+fn refuse_foreign(
+    web: &Web,
+    by: &Identity,
+    updates: bool,
+    planned: &mut [Planned],
+) -> Result<(), ApiError> {
     if by.role() == Role::Admin {
         return Ok(());
     }
     for planned in planned {
-        let is_allowed = match &planned.record {
+        let is_allowed = match &mut planned.record {
             Err(_) => continue,
             Ok(ImportRecord::Person { address, change, .. }) => {
-                match web.store().account_by_address(address)? {
+                let known = web.store().account_by_address(address)?;
+                // An export says everybody's role: what stays as it is gives nothing.
+                let role = known.as_ref().map(|account| account.is_admin);
+                change.is_admin = change.is_admin.filter(|is_admin| role != Some(*is_admin));
+                match known.filter(|_| updates) {
                     Some(account) => {
                         by.must_reach(&account, Operation::Modify).is_ok()
                             && by.must_change(&account, change).is_ok()
                     }
+                    // New, or left alone.
                     None => by.sees(address.domain()) && change.is_admin != Some(true),
                 }
             }
