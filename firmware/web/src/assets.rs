@@ -1,7 +1,8 @@
 //! The web UI's files, compiled in compressed. Without a built UI: a plain page that says so.
 //!
 //! Files below /assets/ carry a hash in their name and are kept by browsers for ever; the rest is asked for
-//! again. A path that names no file and has no dot is one of the UI's own pages: it gets index.html.
+//! again. A path that names no file and has no dot, or is one of the administration's (where domains have dots),
+//! is one of the UI's own pages: it gets index.html.
 
 use std::io::Read;
 
@@ -38,7 +39,8 @@ pub(crate) async fn serve(request: Request) -> Response {
         return (StatusCode::METHOD_NOT_ALLOWED, allow).into_response();
     }
     let path = request.uri().path();
-    let is_page = !path.rsplit('/').next().unwrap_or_default().contains('.');
+    let has_dot = path.rsplit('/').next().unwrap_or_default().contains('.');
+    let is_page = !has_dot || path.starts_with("/admin/");
     match find(path).or_else(|| is_page.then(|| find("/index.html")).flatten()) {
         Some(asset) => answer(asset, request.headers()),
         None if is_page && FILES.is_empty() => axum::response::Html(NO_UI).into_response(),

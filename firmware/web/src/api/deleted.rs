@@ -51,11 +51,17 @@ impl Query {
     }
 }
 
-/// `2026-11-22` or `2026-11-22T09:00:00Z`.
+/// `2026-11-22` or `2026-11-22T09:00:00Z`, with parts of a second as browsers write them (RFC 3339 §5.6), which
+/// are left out.
 pub(crate) fn time_of(text: &str) -> Option<Timestamp> {
     let (date, time) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
     let mut date = date.splitn(3, '-');
-    let mut time = time.strip_suffix('Z')?.splitn(3, ':');
+    let time = time.strip_suffix('Z')?;
+    let (time, parts) = time.split_once('.').unwrap_or((time, "0"));
+    if parts.is_empty() || !parts.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let mut time = time.splitn(3, ':');
     let civil = Civil {
         year: date.next()?.parse().ok().filter(|year| (0..10_000).contains(year))?,
         month: date.next()?.parse().ok().filter(|month| (1..=12).contains(month))?,
@@ -340,6 +346,11 @@ mod tests {
         for (text, secs) in [
             ("2026-11-22", Some(1_795_305_600)),
             ("2026-11-22T09:00:00Z", Some(1_795_338_000)),
+            // As JavaScript writes it.
+            ("2026-11-22T09:00:00.000Z", Some(1_795_338_000)),
+            ("2026-11-22T09:00:00.5Z", Some(1_795_338_000)),
+            ("2026-11-22T09:00:00.Z", None),
+            ("2026-11-22T09:00:00.x0Z", None),
             ("2026-11-22T09:00:00", None),
             ("2026-13-22", None),
             ("2026-11-22T24:00:00Z", None),

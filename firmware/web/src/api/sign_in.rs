@@ -65,7 +65,8 @@ async fn sign_in(
     }
     let who = account.as_ref().map_or(Who::Admin, |account| Who::Account(account.id));
     let cookie = open_session(&web, who, from)?;
-    let identity = Identity::new([0; 32], who, account, store::Via::Web);
+    let mut identity = Identity::new([0; 32], who, account, store::Via::Web);
+    identity.address = Some(peer);
     tracing::info!(account = identity.login(), %peer, "signed in to the web");
     if identity.is_admin() {
         let event = AuditEvent::new("session.sign-in", identity.login());

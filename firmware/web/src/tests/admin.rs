@@ -190,3 +190,17 @@ async fn a_new_host_name_stands_in_the_certificate() {
     let again = admin.send("PUT", "/api/admin/hostname", Some(name)).await.json;
     assert_eq!(again["fingerprint"], set["fingerprint"], "not made anew without need");
 }
+
+#[tokio::test]
+async fn a_page_about_a_domain_can_be_loaded_again() {
+    let office = Office::ready().await;
+    let mut browser = office.browser();
+    for (path, status) in [
+        ("/admin/domains/office.test", 200),
+        ("/admin/accounts", 200),
+        ("/assets/none.js", 404),
+        ("/none.png", 404),
+    ] {
+        assert_eq!(browser.get(path).await.status, status, "{path}");
+    }
+}

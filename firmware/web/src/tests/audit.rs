@@ -255,6 +255,7 @@ async fn the_log_is_paged_filtered_and_exported() {
     let password = json!({ "name": "userPassword", "before": [], "after": ["(secret)"] });
     assert!(newest["changes"].as_array().unwrap().contains(&password));
     assert_eq!(page["items"][1]["action"], "session.sign-in");
+    assert_eq!(page["items"][1]["address"], "192.0.2.7");
     let next = admin.get(&format!("/api/admin/audit?before={}", page["next"])).await.json;
     assert_eq!(next["items"][0]["seq"].as_u64(), page["next"].as_u64().map(|seq| seq - 1));
     let found = admin.get("/api/admin/audit?action=account&who=provis&target=bert").await.json;
