@@ -90,6 +90,7 @@ export interface Status {
   memory: { daemon_bytes: number; box_total_bytes: number; box_available_bytes: number };
   disk: { free_bytes: number; total_bytes: number; low: boolean };
   store: { domains: number; accounts: number; aliases: number; queue: number };
+  webhooks_failing: number;
   certificate: null | {
     subject: string; names: string[]; issuer: string; self_signed: boolean; not_before: string; not_after: string;
     fingerprint: string;
