@@ -3,6 +3,7 @@
 //! What a hostile client may try is sent as bytes of our own making.
 
 mod by_web;
+mod reach;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -181,9 +181,9 @@ impl Session {
         if role == Role::DomainAdmin {
             let store = &self.conn.ctx().store;
             let account = store.account(*id).map_err(broken)?;
-            let contexts = store.directory().and_then(|view| view.contexts()).map_err(broken)?;
+            // All of them: a domain below another is one of its own.
+            let ours = store.domain_names().map_err(broken)?.into_iter().collect();
             let manages = account.into_iter().flat_map(|account| account.manages).collect();
-            let ours = contexts.iter().filter_map(rules::domain_named).collect();
             asker.realm = Arc::new(Realm { ours, manages });
         }
         Ok(asker)

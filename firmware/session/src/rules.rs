@@ -10,7 +10,7 @@ mod realm;
 use directory::schema;
 
 pub use area::{Area, may_use};
-pub use realm::{Realm, Subject, domain_named};
+pub use realm::{Realm, Subject};
 
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

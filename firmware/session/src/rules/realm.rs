@@ -59,7 +59,7 @@ impl Realm {
     /// True if the name is that of one of our domains.
     #[must_use]
     pub fn is_base(&self, dn: &Dn) -> bool {
-        domain_named(dn).is_some_and(|domain| self.ours.contains(&domain))
+        domain(dn.rdns()).is_some_and(|domain| self.ours.contains(&domain))
     }
 
     /// Whether a domain admin may write `value` into an attribute that he may write: addresses and members
@@ -104,16 +104,13 @@ impl Realm {
     }
 }
 
-/// The domain whose name this is: of nothing but `dc` (RFC 2247).
-#[must_use]
-pub fn domain_named(dn: &Dn) -> Option<DomainName> {
-    domain(dn.rdns())
-}
-
 /// The domain that RDNs of nothing but `dc` name (RFC 2247).
 fn domain(rdns: &[Rdn]) -> Option<DomainName> {
     let label = |rdn: &Rdn| match rdn.avas() {
-        [ava] if ava.attribute().key() == "dc" => String::from_utf8(ava.value().to_vec()).ok(),
+        // `dc=office.test` is another name.
+        [ava] if ava.attribute().key() == "dc" && !ava.value().contains(&b'.') => {
+            String::from_utf8(ava.value().to_vec()).ok()
+        }
         _ => None,
     };
     let labels: Option<Vec<String>> = rdns.iter().map(label).collect();
@@ -164,6 +161,8 @@ mod tests {
             ("ou=x,dc=dept,dc=office,dc=test", Some("office.test")),
             ("cn=a\\,dc=office,dc=test", None),
             ("dc=test", None),
+            ("ou=people,dc=office.test", None),
+            ("ou=people,dc=office,dc=test.", None),
             ("", None),
         ] {
             let found = realm().domain_of(&Dn::parse(dn).unwrap()).cloned();

@@ -1,0 +1,48 @@
+//! How far the rights of a domain admin reach, by LDAP: as far as his domains, and no name makes them longer.
+
+use testkit::daemon::office_with_admins;
+
+use super::Office;
+
+/// bert administers office.test; carla lives in sub.office.test, a domain of its own below it.
+fn office() -> Office {
+    let sub = "[[domain]]\nname = \"sub.office.test\"\n[[user]]\naddress = \"carla@sub.office.test\"\n\
+               name = \"carla\"\npassword = \"secret-carla\"\n";
+    let office = Office::with(format!("{}{sub}", office_with_admins(&["anna", "bert"], &[])));
+    manages(&office, "uid=bert,ou=people,dc=office,dc=test", "office.test");
+    office
+}
+
+fn manages(office: &Office, dn: &str, domain: &str) {
+    let change = format!("dn: {dn}\nchangetype: modify\nreplace: postroomManages\n");
+    office.admin("ldapmodify", &[], &format!("{change}postroomManages: {domain}\n")).must_be(0);
+}
+
+/// What somebody of any domain says of an attribute.
+fn replaces(office: &Office, who: &str, dn: &str, attribute: &str, value: &str) -> i32 {
+    let name = who.split('@').next().unwrap_or_default();
+    let login = ["-x", "-D", who, "-w", &format!("secret-{name}")];
+    let change = format!("dn: {dn}\nchangetype: modify\nreplace: {attribute}\n");
+    office.run("ldapmodify", &login, &[], &format!("{change}{attribute}: {value}\n")).code()
+}
+
+#[test]
+fn a_domain_below_another_is_a_domain_of_its_own() {
+    let office = office();
+    let anna = "uid=anna,ou=people,dc=office,dc=test";
+    let bert = "uid=bert,ou=people,dc=office,dc=test";
+    let carla = "uid=carla,ou=people,dc=sub,dc=office,dc=test";
+    let by_bert =
+        |dn: &str, name: &str, value: &str| replaces(&office, "bert@office.test", dn, name, value);
+    assert_eq!(by_bert(anna, "description", "mine"), 0);
+    assert_eq!(by_bert(carla, "description", "mine"), 50);
+    assert_eq!(by_bert(carla, "userPassword", "taken over by bert 9"), 50);
+    assert_eq!(by_bert(bert, "mailLocalAddress", "boss@sub.office.test"), 50);
+    let base = "dc=sub,dc=office,dc=test";
+    assert_eq!(by_bert(base, "postroomCatchAll", "bert@office.test"), 50);
+    // And who administers it does so there, and not above.
+    manages(&office, carla, "sub.office.test");
+    let by_carla = |dn: &str| replaces(&office, "carla@sub.office.test", dn, "title", "mine");
+    assert_eq!(by_carla(carla), 0);
+    assert_eq!(by_carla(anna), 50);
+}
