@@ -1,6 +1,8 @@
 //! Changes of an entry's attributes: RFC 4511 §4.6, RFC 4525, and what a new RDN does to them. Codes and
 //! words are slapd's. That the entry is a good one afterwards is [`crate::validate_change`]'s to say.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::matching;
 use crate::schema::{Description, Syntax};
 use crate::validate::{check_attribute, check_syntax, description, refuse_fixed};
@@ -149,11 +151,9 @@ fn add(of: &Description, values: &[Vec<u8>], attributes: &mut Attributes) -> Res
         let text = format!("modify/add: {}: no equality matching rule", of.name());
         return Err(Refusal::new(Code::InappropriateMatching, text));
     }
-    let keys: Vec<Vec<u8>> =
-        values.iter().map(|value| matching::identity(of.attribute, value)).collect();
+    let keys: BTreeMap<Vec<u8>, usize> = keys(of, values);
     for value in known {
-        let key = matching::identity(of.attribute, value);
-        if let Some(at) = keys.iter().position(|new| *new == key) {
+        if let Some(at) = keys.get(&matching::identity(of.attribute, value)) {
             let text = format!("modify/add: {}: value #{at} already exists", of.name());
             return Err(Refusal::new(Code::AttributeOrValueExists, text));
         }
@@ -177,25 +177,28 @@ fn delete(
         return Err(Refusal::new(Code::InappropriateMatching, text));
     }
     let known = attributes.get(&key).ok_or_else(|| no_such(of, "delete", "attribute"))?;
-    let keys: Vec<Vec<u8>> =
-        values.iter().map(|value| matching::identity(of.attribute, value)).collect();
-    let mut found = vec![false; keys.len()];
-    let mut left = Vec::with_capacity(known.len());
-    for value in known {
+    let mut wanted = keys(of, values);
+    let mut left = known.clone();
+    let mut gone = BTreeSet::new();
+    left.retain(|value| {
         let key = matching::identity(of.attribute, value);
-        let mut goes = false;
-        for (found, _) in found.iter_mut().zip(&keys).filter(|(_, wanted)| **wanted == key) {
-            (*found, goes) = (true, true);
+        let goes = wanted.remove(&key).is_some() || gone.contains(&key);
+        if goes {
+            gone.insert(key);
         }
-        if !goes {
-            left.push(value.clone());
-        }
-    }
-    if found.contains(&false) {
+        !goes
+    });
+    if !wanted.is_empty() {
         return Err(no_such(of, "delete", "value"));
     }
     put(of, left, attributes);
     Ok(())
+}
+
+/// What stands for each of the values, and where it stands: there may be thousands among thousands.
+fn keys(of: &Description, values: &[Vec<u8>]) -> BTreeMap<Vec<u8>, usize> {
+    let keys = values.iter().enumerate();
+    keys.map(|(at, value)| (matching::identity(of.attribute, value), at)).collect()
 }
 
 fn number(value: &[u8]) -> Option<i64> {

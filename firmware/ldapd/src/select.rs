@@ -20,6 +20,7 @@ pub(crate) struct Selection {
 impl Selection {
     pub(crate) fn of(names: &[String], types_only: bool) -> Self {
         let mut selection = Self { types_only, all_user: names.is_empty(), ..Self::default() };
+        let mut classes = Vec::new();
         for name in names {
             match name.as_str() {
                 "*" => selection.all_user = true,
@@ -28,14 +29,23 @@ impl Selection {
                 name if name.starts_with('@') => {
                     let class = schema::class(name.trim_start_matches('@'));
                     let chain = class.map(|class| class.chain()).unwrap_or_default();
-                    let names = chain.iter().flat_map(|class| class.must.iter().chain(class.may));
-                    selection.named.extend(names.filter_map(|name| Description::parse(name)));
+                    let news: Vec<_> =
+                        chain.into_iter().filter(|class| !classes.contains(class)).collect();
+                    let names = news.iter().flat_map(|class| class.must.iter().chain(class.may));
+                    names.for_each(|name| selection.name(name));
+                    classes.extend(news);
                 }
                 // `1.1`, nothing, is no attribute either.
-                name => selection.named.extend(Description::parse(name)),
+                name => selection.name(name),
             }
         }
         selection
+    }
+
+    /// Each attribute once: all of them are looked at for each value that is shown.
+    fn name(&mut self, name: &str) {
+        let named = Description::parse(name).filter(|named| !self.named.contains(named));
+        self.named.extend(named);
     }
 
     /// True if something is wanted that the server computes.
@@ -102,6 +112,9 @@ mod tests {
         assert_eq!(shown(&["cn;lang-de"], Role::Admin), ["cn;lang-de"]);
         assert_eq!(shown(&["2.5.4.4", "createTimestamp"], Role::Admin), ["createTimestamp", "sn"]);
         assert_eq!(shown(&["name"], Role::Admin), ["cn", "cn;lang-de", "sn"]);
+        let twice =
+            Selection::of(&["@person", "@person", "CN", "2.5.4.3"].map(String::from), false);
+        assert_eq!(twice.named.len(), Selection::of(&["@person".to_owned()], false).named.len());
         assert_eq!(shown(&["@person"], Role::Admin), ["cn", "cn;lang-de", "objectClass", "sn"]);
     }
 

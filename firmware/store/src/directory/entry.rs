@@ -85,6 +85,21 @@ pub(crate) fn decode(row: &[u8]) -> Result<Entry, StoreError> {
     from_postcard_of(VERSION, row, what)
 }
 
+/// Of [`Entry`] what stands first in its row.
+#[derive(Deserialize)]
+struct Names {
+    _dn: String,
+    written_dn: String,
+}
+
+/// The DN of an entry as its maker wrote it.
+pub(crate) fn decode_written_dn(row: &[u8]) -> Result<String, StoreError> {
+    if row.first() == Some(&VERSION_OLD) {
+        return decode(row).map(|entry| entry.written_dn);
+    }
+    from_postcard_of::<Names>(VERSION, row, "directory entry").map(|names| names.written_dn)
+}
+
 /// What version 1 would have written.
 #[cfg(test)]
 pub(crate) fn encode_old(entry: &Entry) -> Result<Vec<u8>, StoreError> {

@@ -39,10 +39,22 @@ pub(crate) fn load(view: &impl View, id: EntryId) -> Result<Option<Entry>, Store
     view.get(T::Entry, &id_key(id))?.map(|row| entry::decode(&row)).transpose()
 }
 
+/// The DN of an entry, without a look at the rest: a group may have very many members.
+pub(crate) fn written_dn(view: &impl View, id: EntryId) -> Result<String, StoreError> {
+    match view.get(T::Entry, &id_key(id))? {
+        Some(row) => entry::decode_written_dn(&row),
+        None => Err(missing(id)),
+    }
+}
+
+fn missing(id: EntryId) -> StoreError {
+    StoreError::Damaged(format!("entry {} is missing", id.0))
+}
+
 /// The entry of a row that leads to it.
 pub(crate) fn existing(view: &impl View, id: EntryId) -> Result<Stored, StoreError> {
     let entry = load(view, id)?;
-    let entry = entry.ok_or_else(|| StoreError::Damaged(format!("entry {} is missing", id.0)))?;
+    let entry = entry.ok_or_else(|| missing(id))?;
     Ok(Stored { id, entry })
 }
 

@@ -186,7 +186,25 @@ pub(crate) fn change(
 /// The entries that have a DN among their members.
 pub(crate) fn naming(view: &impl View, dn: &str) -> Result<Vec<EntryId>, StoreError> {
     let Some(value) = indexed::normal(entry::MEMBER, dn.as_bytes()) else { return Ok(Vec::new()) };
-    indexed::equal(view, entry::MEMBER, &value)
+    let mut ids = indexed::equal(view, entry::MEMBER, &value)?;
+    // Of a longer one the index has the beginning only.
+    if value.len() >= indexed::VALUE_MAX {
+        let mut exact = Vec::new();
+        for id in ids {
+            if names(&tree::existing(view, id)?.entry, dn) {
+                exact.push(id);
+            }
+        }
+        ids = exact;
+    }
+    Ok(ids)
+}
+
+/// True if a DN is among the members of an entry: of thousands most are written in the one form, and only
+/// what is not found so is taken apart.
+fn names(entry: &Entry, dn: &str) -> bool {
+    entry.texts(entry::MEMBER).any(|member| member == dn)
+        || entry.texts(entry::MEMBER).any(|member| is_same(member, dn))
 }
 
 /// The groups that name a DN.
@@ -194,7 +212,7 @@ fn groups_of(view: &impl View, dn: &str) -> Result<Vec<GroupKey>, StoreError> {
     let mut keys = Vec::new();
     for id in naming(view, dn)? {
         let found = tree::existing(view, id)?.entry;
-        if found.texts(entry::MEMBER).any(|member| is_same(member, dn)) {
+        if names(&found, dn) {
             keys.extend(Meaning::of(view, &found)?.group);
         }
     }

@@ -215,6 +215,11 @@ async fn scopes_limits_and_what_is_hidden() {
     assert_eq!(view.search(&search).unwrap().end, SearchEnd::Complete);
     left.set(1);
     assert_eq!(view.search(&search).unwrap().end, SearchEnd::Stopped);
+    // Of many conditions that each name all entries, too: it is asked before each of them.
+    let filter = Filter::parse(&format!("(|{})", "(objectClass=top)".repeat(1_000))).unwrap();
+    search.filter = &filter;
+    left.set(100);
+    assert_eq!(view.search(&search).unwrap().end, SearchEnd::Stopped);
     drop(view);
     office.finish().await;
 }
