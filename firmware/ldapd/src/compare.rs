@@ -1,15 +1,15 @@
 //! Compare. RFC 4511 §4.10.
 
 use directory::schema::Description;
-use directory::{Attributes, Code, Dn, Filter};
+use directory::{Attributes, Code, Filter};
 use ldap3_proto::proto::LdapCompareRequest;
 use session::rules::{self, Operation, Target};
 
 use crate::controls::Controls;
-use crate::guard::guarded;
 use crate::message::Control;
 use crate::reply::{self, Fail, Kind, refused};
 use crate::root;
+use crate::seen::Seen;
 use crate::session::{Session, dn};
 use crate::view;
 
@@ -45,30 +45,24 @@ impl Session {
         if !rules::may_read(role, target, &request.atype) {
             return Err(refused(Code::InsufficientAccessRights, "this is not for you to know"));
         }
-        if let Some(assertion) = controls.assertion
-            && guarded(assertion, role).matches(&(&of, &entry)) != Some(true)
-        {
+        let seen = Seen { dn: &of, attributes: &entry, role, target };
+        if controls.assertion.is_some_and(|assertion| assertion.matches(&seen) != Some(true)) {
             return Err(refused(Code::AssertionFailed, ""));
         }
-        let code = outcome(&of, &entry, &attribute, request.val)?;
+        let code = outcome(&seen, &attribute, request.val)?;
         self.answer(id, Kind::Compare, reply::result(code, ""));
         Ok(())
     }
 }
 
-fn outcome(
-    dn: &Dn,
-    entry: &Attributes,
-    attribute: &Description,
-    value: Vec<u8>,
-) -> Result<Code, Fail> {
-    if !entry.keys().any(|key| attribute.covers(key)) {
+fn outcome(seen: &Seen<'_>, attribute: &Description, value: Vec<u8>) -> Result<Code, Fail> {
+    if !seen.has(attribute) {
         return Err(refused(Code::NoSuchAttribute, ""));
     }
     if attribute.attribute.equality.is_none() {
         return Err(refused(Code::InappropriateMatching, "no equality matching rule"));
     }
-    match (Filter::Equal { attribute: attribute.name(), value }).matches(&(dn, entry)) {
+    match (Filter::Equal { attribute: attribute.name(), value }).matches(seen) {
         Some(true) => Ok(Code::CompareTrue),
         Some(false) => Ok(Code::CompareFalse),
         None => Err(refused(Code::InvalidAttributeSyntax, "the value is none of the syntax")),

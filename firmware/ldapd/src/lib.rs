@@ -5,9 +5,9 @@
 //! must be in `directory` and by the store's acts.
 //!
 //! Limits: a message 64 KB before the bind; 16 MB and a share of the tier's budget after it; 16 operations
-//! that wait; 60 seconds to bind, 15 minutes of silence after it; a search 30 seconds and 10,000 entries (500
-//! for those who did not bind). A search keeps the numbers of its entries, not the entries: a client that
-//! reads slowly holds four bytes an entry.
+//! that wait, what comes behind them is read later; 60 seconds to bind, 15 minutes of silence after it; a
+//! search 30 seconds and 10,000 entries (500 for those who did not bind). A search keeps the numbers of its
+//! entries, not the entries: a client that reads slowly holds four bytes an entry.
 //!
 //! Never here: an OID of Active Directory, by which Outlook would take this server for one; a password in
 //! an answer or a log.
@@ -21,13 +21,13 @@ mod filter;
 mod finding;
 #[expect(clippy::expect_used, reason = "a fuzzer says so by failing")]
 pub mod fuzzing;
-mod guard;
 mod list;
 mod message;
 mod password;
 mod reply;
 mod root;
 mod search;
+mod seen;
 mod select;
 mod session;
 mod trace;

@@ -16,11 +16,11 @@ use store::EntryId;
 use crate::asker::Asker;
 use crate::controls::{self, Controls, SortKey};
 use crate::finding::List;
-use crate::guard::guarded;
 use crate::list::{self, Page};
 use crate::message::{Control, Search};
 use crate::reply::{self, Fail, Kind, refused};
 use crate::root;
+use crate::seen::Seen;
 use crate::select::Selection;
 use crate::session::{FLUSH_AT, Session, dn};
 use crate::view::{self, Found, Shown};
@@ -76,14 +76,16 @@ impl Session {
         let selection = Selection::of(&search.attributes, search.types_only);
         if base.is_root() && search.scope == LdapSearchScope::Base {
             let entry = root::dse(&self.conn, &view::contexts(&self.conn)?);
-            must_hold(&controls, role, &base, &entry)?;
+            let (role, target) = (Role::Anonymous, Target::Server);
+            must_hold(&controls, &Seen { dn: &base, attributes: &entry, role, target })?;
             return self.show_own(id, "", &base, &entry, &filter, &selection);
         }
         if root::is_subschema(&base) {
             let is_in = matches!(search.scope, LdapSearchScope::Base | LdapSearchScope::Subtree);
             let filter = if is_in { filter } else { Filter::Or(Vec::new()) };
             let entry = root::subschema();
-            must_hold(&controls, role, &base, &entry)?;
+            let (role, target) = (Role::Anonymous, Target::Server);
+            must_hold(&controls, &Seen { dn: &base, attributes: &entry, role, target })?;
             return self.show_own(id, root::SUBSCHEMA, &base, &entry, &filter, &selection);
         }
         if !rules::may(role, Operation::Read, Target::Other) {
@@ -91,9 +93,10 @@ impl Session {
         }
         if controls.assertion.is_some() {
             let shown = self.entry_of(&base)?;
+            let target = asker.target(&shown.entry);
             let mut entry = shown.entry.attributes;
             entry.extend(shown.operational);
-            must_hold(&controls, role, &base, &entry)?;
+            must_hold(&controls, &Seen { dn: &base, attributes: &entry, role, target })?;
         }
         let stop = self.begin(id);
         let quest = Quest {
@@ -285,11 +288,10 @@ pub(crate) fn shown_to(
 }
 
 /// RFC 4528 §3: what is asserted of a search is asserted of its base.
-fn must_hold(controls: &Controls, role: Role, dn: &Dn, entry: &Attributes) -> Result<(), Fail> {
-    let Some(assertion) = controls.assertion.clone() else { return Ok(()) };
-    match guarded(assertion, role).matches(&(dn, entry)) {
-        Some(true) => Ok(()),
-        _ => Err(refused(Code::AssertionFailed, "")),
+fn must_hold(controls: &Controls, seen: &Seen<'_>) -> Result<(), Fail> {
+    match controls.assertion.as_ref().map(|assertion| assertion.matches(seen)) {
+        None | Some(Some(true)) => Ok(()),
+        Some(_) => Err(refused(Code::AssertionFailed, "")),
     }
 }
 

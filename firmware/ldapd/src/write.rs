@@ -10,13 +10,12 @@ use ldap3_proto::control::LdapControl;
 use ldap3_proto::proto::{
     LdapAddRequest, LdapModify, LdapModifyDNRequest, LdapModifyRequest, LdapModifyType,
 };
-use session::rules::{Operation, Role};
+use session::rules::Operation;
 use store::{DirectorySearch, Entry, Origin, Scope, Store, StoreError, Via};
 
 use crate::asker::Asker;
 use crate::ber;
 use crate::controls::{self, Controls};
-use crate::guard::guarded;
 use crate::message::Control;
 use crate::reply::{self, Fail, Kind, refused};
 use crate::search::shown_to;
@@ -118,7 +117,7 @@ impl Session {
             None => None,
         };
         let has_password = self.hash_changes(&mut changes, account.as_ref(), role).await?;
-        let assertion = assertion(&controls, role);
+        let assertion = controls.assertion.clone();
         let by = self.who.dn().to_owned();
         let done = store.modify_entry(name, changes, assertion, by).await;
         let (before, after) = self.outcome(done)?;
@@ -146,7 +145,7 @@ impl Session {
         let controls = Controls::read(controls, Kind::Delete)?;
         let name = dn(name)?;
         refuse_own(&name)?;
-        let assertion = assertion(&controls, asker.role);
+        let assertion = controls.assertion.clone();
         // What the server computes of it is gone with it.
         let shown = self.entry_of(&name)?;
         asker.must(Operation::Delete, asker.target(&shown.entry))?;
@@ -183,7 +182,7 @@ impl Session {
         let has_children = self
             .outcome(self.conn.ctx().store.directory().and_then(|view| view.has_children(&name)))?;
         asker.must_rename(&entry, &rdn, superior.as_ref(), has_children)?;
-        let assertion = assertion(&controls, asker.role);
+        let assertion = controls.assertion.clone();
         let by = self.who.dn().to_owned();
         let store = self.store();
         // Somewhere else they may be accounts no more.
@@ -263,8 +262,4 @@ fn refuse_own(name: &Dn) -> Result<(), Fail> {
         return Err(refused(Code::UnwillingToPerform, "the server's own entries stay as they are"));
     }
     Ok(())
-}
-
-fn assertion(controls: &Controls, role: Role) -> Option<Filter> {
-    controls.assertion.clone().map(|filter| guarded(filter, role))
 }

@@ -10,7 +10,7 @@ use super::{ADMIN, Office, PEOPLE, modify, person};
 
 impl Office {
     /// Asks the admin API over the socket in the data directory.
-    fn api(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
+    pub(super) fn api(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
         let mut socket = UnixStream::connect(self.daemon.data.join("postroom.sock"))?;
         let body = if body.is_null() { String::new() } else { body.to_string() };
         write!(

@@ -1,8 +1,11 @@
-//! How far the rights of a domain admin reach, by LDAP: as far as his domains, and no name makes them longer.
+//! How far rights reach by LDAP: those of a domain admin as far as his domains, those of a guest as far as what
+//! he is shown, and no name makes them longer.
 
+use anyhow::{Result, ensure};
+use serde_json::json;
 use testkit::daemon::office_with_admins;
 
-use super::Office;
+use super::{Office, modify};
 
 /// bert administers office.test; carla lives in sub.office.test, a domain of its own below it.
 fn office() -> Office {
@@ -45,4 +48,28 @@ fn a_domain_below_another_is_a_domain_of_its_own() {
     let by_carla = |dn: &str| replaces(&office, "carla@sub.office.test", dn, "title", "mine");
     assert_eq!(by_carla(carla), 0);
     assert_eq!(by_carla(anna), 50);
+}
+
+/// `l` is a kind of `name`: who is not shown it does not get to it by that.
+#[test]
+fn a_guest_learns_nothing_by_the_name_of_a_supertype() -> Result<()> {
+    let office = office();
+    let (status, _) = office.api("PUT", "/admin/directory", &json!({ "lan_lookup": true }))?;
+    ensure!(status == 200);
+    office.admin("ldapmodify", &[], &modify("anna", "replace: l\nl: Berlin\n")).must_be(0);
+    let guest = |tool: &str, arguments: &[&str]| office.run(tool, &["-x"], arguments, "").code();
+    let anna = "uid=anna,ou=people,dc=office,dc=test";
+    for (asked, answer) in [("cn:anna", 6), ("name:anna", 6), ("name:Berlin", 5), ("l:Berlin", 50)]
+    {
+        assert_eq!(guest("ldapcompare", &[anna, asked]), answer, "{asked}");
+    }
+    for (filter, answer) in [("(cn=anna)", 0), ("(name=anna)", 0), ("(name=Berlin)", 122)] {
+        let assertion = format!("!assert={filter}");
+        let base = ["-e", &assertion, "-b", anna, "-s", "base"];
+        assert_eq!(guest("ldapsearch", &base), answer, "{filter}");
+    }
+    // Who is bound may: the town stands in the address book.
+    let login = ["-x", "-D", "bert@office.test", "-w", "secret-bert"];
+    assert_eq!(office.run("ldapcompare", &login, &[anna, "name:Berlin"], "").code(), 6);
+    Ok(())
 }
