@@ -3,6 +3,7 @@
 //! What a hostile client may try is sent as bytes of our own making.
 
 mod by_web;
+mod passwords;
 mod reach;
 
 use std::io::{Read as _, Write as _};
@@ -474,6 +475,19 @@ fn filters_without_end_are_refused_and_the_server_goes_on() -> Result<()> {
     let (id, tag, code) = stranger.answer()?;
     ensure!((id, tag, code) == (0, 0x78, 2), "{id} {tag} {code}");
     ensure!(stranger.0.read(&mut [0; 1])? == 0);
+    Ok(())
+}
+
+/// Who asks for much at once waits: nothing of it is refused, and the answers come in its order.
+#[test]
+fn a_client_may_ask_before_it_is_answered() -> Result<()> {
+    let office = Office::new();
+    let mut wire = Wire::bound(&office)?;
+    let asked = (2..102).flat_map(|id| search(id, &element(0x87, b"dc")));
+    wire.0.write_all(&asked.collect::<Vec<u8>>())?;
+    for id in 2..102 {
+        ensure!(wire.answer()? == (id, 0x65, 0), "{id}");
+    }
     Ok(())
 }
 

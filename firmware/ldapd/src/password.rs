@@ -138,6 +138,21 @@ impl Session {
         Ok(())
     }
 
+    /// Who came in by an app password does not get at the password itself without showing it: what a printer
+    /// knows opens neither the web pages nor the other protocols. `account`: whose it is, as in [`Self::must_be`].
+    fn must_know(&self, account: Option<&Account>, is_shown: bool) -> Result<(), Fail> {
+        let is_own = match &self.who {
+            Who::Person(id, _) => account.is_some_and(|account| account.id == *id),
+            Who::Admin(_) => account.is_none(),
+            Who::Anonymous => false,
+        };
+        if is_own && !is_shown && self.conn.app_password().is_some() {
+            let text = "this login is by an app password: show the old password as well";
+            return Err(refused(Code::InsufficientAccessRights, text));
+        }
+        Ok(())
+    }
+
     /// Puts hashes into the place of passwords among changes. `account` is the entry's, for who shows the old
     /// password by deleting it. True if the password changes.
     pub(crate) async fn hash_changes(
@@ -151,6 +166,13 @@ impl Session {
         };
         if changes.iter().any(|change| is(change.name(), VERIFIER)) {
             return Err(refused(Code::UnwillingToPerform, "authPassword follows userPassword"));
+        }
+        let shows = |change: &Modification| {
+            matches!(change,
+            Modification::Delete { name, values } if is(name, PASSWORD) && !values.is_empty())
+        };
+        if let Some(account) = account.filter(|_| changes.iter().any(|c| is(c.name(), PASSWORD))) {
+            self.must_know(Some(account), changes.iter().any(shows))?;
         }
         let mut verifiers = None;
         for change in changes.iter_mut().filter(|change| is(change.name(), PASSWORD)) {
@@ -240,6 +262,7 @@ impl Session {
         if !session::rules::may_write(asker.role, target, PASSWORD) {
             return Err(refused(Code::InsufficientAccessRights, "this is another's password"));
         }
+        self.must_know(whose.as_ref(), change.old.is_some())?;
         if let Some(old) = &change.old {
             let wrong = refused(Code::UnwillingToPerform, "the old password is wrong");
             self.must_be(whose.as_ref(), old, wrong).await?;

@@ -28,7 +28,7 @@ use crate::{LARGE_UNIT, Large, Ldap, extended, frame, trace};
 
 /// Silence that ends a connection somebody is bound on.
 const IDLE: Duration = Duration::from_secs(15 * 60);
-/// Operations that may wait.
+/// Operations that may wait; further ones are not read yet.
 const WAITING_MAX: usize = 16;
 /// Bytes that may wait to be sent before a flush.
 pub(crate) const FLUSH_AT: usize = 16 * 1024;
@@ -162,9 +162,14 @@ impl Session {
         }
     }
 
+    /// False: the client waits until we have done more of what it asked.
+    fn has_room(&self) -> bool {
+        self.conn.pending_out() <= FLUSH_AT && self.waiting.len() < WAITING_MAX
+    }
+
     /// Takes whole messages out of the connection's buffer until there is none, or enough wait.
     pub(crate) fn take_arrived(&mut self) -> Result<(), Fail> {
-        while self.conn.pending_out() <= FLUSH_AT {
+        while self.has_room() {
             let may_be_large = self.who != Who::Anonymous;
             let max = if may_be_large { self.large.max } else { LARGE_UNIT };
             let len = match frame::length(self.conn.buffered(), max) {
@@ -228,12 +233,6 @@ impl Session {
             }
             Request::Extended(request) if request.name == extended::CANCEL => {
                 self.cancel(message.id, request.value.as_deref());
-            }
-            request if self.waiting.len() >= WAITING_MAX => {
-                if let Some(kind) = kind_of(request) {
-                    let text = "too many operations wait on this connection";
-                    self.answer(message.id, kind, reply::result(Code::Busy, text));
-                }
             }
             _ => self.waiting.push_back((message, room)),
         }
@@ -326,7 +325,7 @@ impl Session {
         mut work: tokio::task::JoinHandle<Option<T>>,
     ) -> Result<T, Fail> {
         loop {
-            let may_read = !self.is_over && self.conn.pending_out() <= FLUSH_AT;
+            let may_read = !self.is_over && self.has_room();
             tokio::select! {
                 biased;
                 done = &mut work => {
@@ -350,7 +349,7 @@ impl Session {
     /// running.
     pub(crate) async fn flush_and_look(&mut self) -> Result<(), Fail> {
         self.conn.flush().await?;
-        if !self.is_over {
+        if !self.is_over && self.has_room() {
             tokio::select! {
                 biased;
                 more = self.conn.more() => self.is_over = more? == 0,

@@ -130,8 +130,11 @@ pub(crate) fn add(
         modifiers_name: by.to_owned(),
         account: None,
     };
+    tidy(&mut entry);
+    check_password(dn, &entry)?;
     let new_domain = entry.has_class(domain::CLASS).then(|| place::domain_of(&key)).flatten();
     if let Some(name) = new_domain {
+        check_domain_dn(dn, &name)?;
         check_ours(&entry)?;
         check_mail(None, &entry)?;
         domain::add(tx, &name, entry).map_err(in_words)?;
@@ -139,9 +142,33 @@ pub(crate) fn add(
     }
     check_parent(&tx.tables, dn, &key)?;
     check_meaning(&tx.tables, None, &entry)?;
-    tidy(&mut entry);
     let id = writing::put(tx, None, entry).map_err(in_words)?;
     tree::existing(&tx.tables, id)
+}
+
+/// A password is one, has no options, and names nothing: else it would stand where nobody hashes and hides it.
+fn check_password(dn: &Dn, entry: &Entry) -> Result<(), StoreError> {
+    let is_secret = |key: &str| SECRETS.contains(&key.split(';').next().unwrap_or_default());
+    let avas = dn.rdn().map(Rdn::avas).unwrap_or_default();
+    if avas.iter().any(|ava| is_secret(ava.attribute().key())) {
+        return refuse(Code::NamingViolation, "a password names nothing");
+    }
+    if entry.attributes.keys().any(|key| key.contains(';') && is_secret(key)) {
+        return refuse(Code::ConstraintViolation, "a password has no options");
+    }
+    if entry.values(entry::PASSWORD).len() > 1 {
+        return refuse(Code::ConstraintViolation, "one password is enough");
+    }
+    Ok(())
+}
+
+/// `dc=office.test` is not what mail for the domain is looked for below.
+fn check_domain_dn(dn: &Dn, name: &base::DomainName) -> Result<(), StoreError> {
+    let known = super::dn::of_domain(name);
+    if dn.key() == place::key_of(&known)? {
+        return Ok(());
+    }
+    refuse(Code::NamingViolation, format!("the entry of this domain is {known}"))
 }
 
 /// The RDN as it came, below the DN that the entry above has: one spelling for one entry.
@@ -321,14 +348,15 @@ pub(crate) fn modify(
     check_assertion(&tx.tables, &before, assertion)?;
     let mut entry = before.entry.clone();
     directory::modify(&mut entry.attributes, changes).map_err(StoreError::Refused)?;
+    tidy(&mut entry);
     let written = Dn::parse(&entry.written_dn).map_err(StoreError::Refused)?;
     check_naming(&written, &entry.attributes)?;
     if before.entry.values(entry::PASSWORD) != entry.values(entry::PASSWORD) {
         source::refuse_password(&before.entry)?;
     }
+    check_password(&written, &entry)?;
     check_meaning(&tx.tables, Some(&before.entry), &entry)?;
     check_role(&tx.tables, &before.entry, &entry)?;
-    tidy(&mut entry);
     forget_verifier(&before.entry, &mut entry);
     entry.modified_at = tx.now;
     entry.modifiers_name = by.to_owned();
@@ -437,6 +465,7 @@ pub(crate) fn rename(
     if let Some(old) = written.rdn() {
         directory::rename(&mut entry.attributes, old, &to.rdn, to.deletes_old);
     }
+    check_password(&new, &entry)?;
     (entry.dn, entry.written_dn) = (new.normalised(), new.as_text());
     entry.modified_at = tx.now;
     entry.modifiers_name = by.to_owned();

@@ -239,6 +239,42 @@ async fn domains_come_and_go_by_entries() {
     assert_eq!(store.domains().unwrap().len(), 1);
     let contexts = store.directory().unwrap().contexts().unwrap();
     assert_eq!(contexts, [dn("dc=office,dc=test")]);
+    // A class by its number is the class; and a domain has but one name.
+    let by_number = [
+        "objectClass: domain",
+        "objectClass: 2.25.293107374140241299908613545523455834333.2.2",
+        "dc: new",
+    ];
+    for (name, dc) in [("dc=new.test", "dc: new.test"), ("dc=new,dc=test.", "dc: new")] {
+        let lines = [by_number[0], by_number[1], dc];
+        assert_eq!(code(add(store, name, &lines).await).0, Code::NamingViolation, "{name}");
+    }
+    add(store, "dc=new,dc=test", &by_number).await.unwrap();
+    assert!(store.entry("ou=people,dc=new,dc=test").unwrap().is_some());
+    office.finish().await;
+}
+
+/// Of long names the index has the beginning only.
+#[tokio::test]
+async fn groups_are_told_by_the_whole_name_of_a_member() {
+    let (office, _) = Fixture::office().await;
+    let store = &office.store;
+    let long = "x".repeat(150);
+    let [one, other] = ["a", "b"].map(|end| format!("cn={long}{end},{PEOPLE}"));
+    for name in [&one, &other] {
+        add(store, name, &["objectClass: inetOrgPerson", "sn: X"]).await.unwrap();
+    }
+    let member = format!("member: {}", one.to_uppercase().replace("CN=", "CN = "));
+    let group = ["objectClass: groupOfNames", "cn: long", &member];
+    add(store, "cn=long,ou=groups,dc=office,dc=test", &group).await.unwrap();
+    let view = store.directory().unwrap();
+    let groups = |name: &str| {
+        let id = view.find(&dn(name)).unwrap().unwrap();
+        let entry = view.entry(id).unwrap().unwrap();
+        view.operational(id, &entry).unwrap().remove("memberof").unwrap_or_default()
+    };
+    assert_eq!(groups(&one), [b"cn=long,ou=groups,dc=office,dc=test"]);
+    assert!(groups(&other).is_empty());
     office.finish().await;
 }
 
