@@ -5,6 +5,7 @@ import { DOMAIN, HOSTNAME } from './wizard.mjs';
 export async function visitPreferences(visitor, password) {
   await signIn(visitor, password);
   await settings(visitor);
+  await forward(visitor);
   await changePassword(visitor, password);
   await everyLanguage(visitor);
   await forbiddenRooms(visitor);
@@ -32,6 +33,18 @@ async function settings(visitor) {
   for (const part of [HOSTNAME, ...ports, `anna@${DOMAIN}`]) {
     check(text?.includes(part), `the settings lack ${part}`);
   }
+}
+
+async function forward(visitor) {
+  const { page } = visitor;
+  visitor.expectRefusal(403, '/api/me/forwarding');
+  await visitor.type('[data-test="my-forward"]', `else@elsewhere.example`);
+  await visitor.press('[data-test="my-forward-save"]');
+  await page.waitForSelector('[data-test="my-forward"][aria-invalid="true"]');
+  await visitor.look('forward-elsewhere');
+  await visitor.type('[data-test="my-forward"]', ' ');
+  await visitor.press('[data-test="my-forward-save"]');
+  await page.waitForSelector('.notice.good');
 }
 
 async function changePassword(visitor, password) {

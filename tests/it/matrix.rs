@@ -4,6 +4,7 @@
 
 mod commands;
 mod entries;
+mod forwarding;
 mod http;
 mod routes;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use base::{Address, DomainName};
 use directory::{Attributes, Code, Dn, Modification, Rdn};
 use session::rules::{self, Operation, Realm, Role, Subject, Target};
-use store::{Entry, StoreError};
+use store::{Entry, OwnForwarding, StoreError};
 
 use crate::reply::{self, Fail, refused};
 use crate::session::{Session, Who};
@@ -20,6 +20,8 @@ pub(crate) struct Asker {
     own: Option<base::AccountId>,
     /// Of a domain admin; of the others nothing hangs on it.
     realm: Arc<Realm>,
+    /// What the box lets people do.
+    own_forwarding: OwnForwarding,
 }
 
 fn no_rights(text: impl Into<String>) -> Fail {
@@ -116,12 +118,21 @@ impl Asker {
     }
 
     /// Whether these changes of an entry are theirs to make.
-    pub(crate) fn must_modify(&self, entry: &Entry, changes: &[Modification]) -> Result<(), Fail> {
+    pub(crate) fn must_modify(
+        &self,
+        entry: &Entry,
+        changes: &[Modification],
+        is_ours: &dyn Fn(&DomainName) -> Result<bool, Fail>,
+    ) -> Result<(), Fail> {
         let target = self.target(entry);
         self.must(Operation::Modify, target)?;
         for change in changes {
             let name = change.name();
-            self.must_write(target, name)?;
+            let forwarding = rules::is_forwarding(name)
+                .then(|| rules::forwarding(self.role, target, self.own_forwarding));
+            if forwarding.is_none_or(|may| may == OwnForwarding::No) {
+                self.must_write(target, name)?;
+            }
             let (Modification::Add { values, .. } | Modification::Replace { values, .. }) = change
             else {
                 continue;
@@ -129,7 +140,15 @@ impl Asker {
             let key = directory::schema::key(name).unwrap_or_default();
             let had = entry.attributes.get(&key);
             let is_new = |value: &&Vec<u8>| !had.is_some_and(|had| had.contains(value));
-            values.iter().filter(is_new).try_for_each(|value| self.must_hold(name, value))?;
+            for value in values.iter().filter(is_new) {
+                self.must_hold(name, value)?;
+                let text = String::from_utf8_lossy(value);
+                if let Some(may) = forwarding
+                    && !rules::may_forward_to(may, name, &text, is_ours)?
+                {
+                    return Err(no_rights("mail may go on to addresses of this server only"));
+                }
+            }
         }
         Ok(())
     }
@@ -172,7 +191,8 @@ impl Session {
     /// Who asks, as the directory knows it now: a role that was taken away is gone at once.
     pub(crate) fn asker(&self) -> Result<Asker, Fail> {
         let broken = |err: StoreError| reply::of_store(self.conn.session(), &err);
-        let nobody = |role| Asker { role, own: None, realm: Arc::default() };
+        let own_forwarding = self.conn.ctx().store.settings().own_forwarding;
+        let nobody = |role| Asker { role, own: None, realm: Arc::default(), own_forwarding };
         let Who::Person(id, _) = &self.who else {
             return self.role().map(nobody);
         };

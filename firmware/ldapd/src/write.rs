@@ -4,7 +4,7 @@
 //! What an entry must be is decided by `directory` and the store's acts, who may write it by
 //! `session::rules`. The answer is sent after the act returned.
 
-use base::AccountId;
+use base::{AccountId, DomainName};
 use directory::{Attributes, Code, Dn, Filter, Modification, Rdn, schema};
 use ldap3_proto::control::LdapControl;
 use ldap3_proto::proto::{
@@ -110,8 +110,9 @@ impl Session {
         refuse_own(&name)?;
         let entry = self.entry_of(&name)?.entry;
         let mut changes: Vec<Modification> = request.changes.into_iter().map(change_of).collect();
-        asker.must_modify(&entry, &changes)?;
         let store = self.store();
+        let is_ours = |domain: &DomainName| self.outcome(store.is_ours(domain));
+        asker.must_modify(&entry, &changes, &is_ours)?;
         let account = match entry.account {
             Some(account) => self.outcome(store.account(account))?,
             None => None,

@@ -5,11 +5,13 @@
 //! checked, no more.
 
 mod area;
+mod forwarding;
 mod realm;
 
 use directory::schema;
 
 pub use area::{Area, may_use};
+pub use forwarding::{forwarding, is_forwarding, may_forward_to};
 pub use realm::{Realm, Subject};
 
 /// Who asks.
@@ -171,7 +173,8 @@ const GUEST: &[&str] = &[
     "uid",
 ];
 
-/// What people may change of themselves: nothing that mail, a name or a right hangs on.
+/// What people may change of themselves: nothing that mail, a name or a right hangs on. Forwarding is apart:
+/// [`forwarding`].
 const OWN: &[&str] = &[
     "carlicense",
     "description",

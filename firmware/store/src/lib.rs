@@ -120,7 +120,7 @@ pub use recovery::{
     RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MAX, Restored,
 };
 pub use search_index::{SearchIndexState, SearchSignatures};
-pub use settings::{Outbound, Settings, SmarthostTls, TlsIdentity};
+pub use settings::{Outbound, OwnForwarding, Settings, SmarthostTls, TlsIdentity};
 pub use snapshot::Held;
 pub use spool::{
     BodyType, Envelope, NewQueueEntry, Notify, QueueEntry, QueueRecipient, RecipientState,

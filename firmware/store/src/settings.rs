@@ -47,6 +47,19 @@ pub enum Outbound {
     },
 }
 
+/// Where people may say that their own mail goes on to. What an admin says of it is not asked this.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OwnForwarding {
+    /// Nowhere: it is the admin's to set.
+    No,
+    /// To addresses of the box's domains: no mail leaves the house because of it.
+    #[default]
+    Office,
+    /// To every address.
+    Anywhere,
+}
+
 /// Everything the wizard and the admin pages set that is not the directory.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -81,6 +94,8 @@ pub struct Settings {
     pub default_quota_messages: Option<u64>,
     /// Who does not say who it is may look people up by LDAP, from the office's own network.
     pub lan_lookup: bool,
+    /// Where people may say that their own mail goes on to.
+    pub own_forwarding: OwnForwarding,
 }
 
 impl Settings {

@@ -51,6 +51,12 @@ impl Store {
         domain::names(&self.snapshot()?, usize::MAX)
     }
 
+    /// True if the box has the domain, by any of its names.
+    pub fn is_ours(&self, name: &DomainName) -> Result<bool, StoreError> {
+        let view = self.snapshot()?;
+        Ok(domain::exists(&view, name)? || domain_alias::domain_of(&view, name)?.is_some())
+    }
+
     /// With INBOX, Drafts, Sent, Trash, Junk, Archive, all subscribed. `AddressTaken`, `NoSuchDomain`.
     pub async fn create_account(&self, account: NewAccount) -> Result<AccountId, StoreError> {
         self.act_asked(move |tx| account::create(tx, &account)).await

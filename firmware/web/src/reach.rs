@@ -3,8 +3,9 @@
 
 use base::{Address, DomainName};
 use session::rules::{self, Operation, Realm, Role, Subject, Target};
-use store::{Account, AccountChange, NewAccount, SendAs};
+use store::{Account, AccountChange, NewAccount, OwnForwarding, SendAs};
 
+use crate::Web;
 use crate::error::ApiError;
 use crate::guard::Identity;
 use crate::sessions::Who;
@@ -68,6 +69,33 @@ impl Identity {
         let (role, target) = (self.role(), self.target(account));
         let is_theirs = role == Role::Admin || target == Target::Domain;
         if is_theirs && rules::may(role, operation, target) { Ok(()) } else { Err(forbidden()) }
+    }
+
+    /// How far they may say where their own mail goes on to.
+    pub(crate) fn own_forwarding(&self, web: &Web) -> OwnForwarding {
+        let Some(account) = &self.account else { return OwnForwarding::No };
+        rules::forwarding(self.role(), self.target(account), web.settings().own_forwarding)
+    }
+
+    /// Refuses forwarding of the own mail that is not theirs to set.
+    pub(crate) fn must_forward(
+        &self,
+        web: &Web,
+        account: &Account,
+        forward: &[Address],
+    ) -> Result<(), ApiError> {
+        let may = self.own_forwarding(web);
+        if may == OwnForwarding::No {
+            return Err(forbidden());
+        }
+        let new = forward.iter().enumerate();
+        for (n, address) in new.filter(|(_, address)| !account.forward.contains(address)) {
+            let is_ours = |domain: &DomainName| web.store().is_ours(domain);
+            if !rules::may_forward_to(may, "postroomForward", &address.to_string(), is_ours)? {
+                return Err(ApiError::forbidden("forward-elsewhere").field(format!("forward.{n}")));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a new account outside their domains, or with rights that are not theirs to give.

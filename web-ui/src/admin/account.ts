@@ -1,16 +1,4 @@
 // Fields of a mailbox as they stand in a form.
-import type { Attempt } from '../lib/attempt.svelte';
-
-/** Lines (or words) of a text field as a list without blanks. */
-export const linesOf = (text: string): string[] => text.split(/[\s,;]+/).filter((x) => x !== '');
-
-/** The complaint about a list, with the item that it is about: `members.3` is the fourth. */
-export function complaintOf(attempt: Attempt, field: string, items: readonly string[]): string | undefined {
-  const text = attempt.at(field);
-  const n = /^\w+\.(\d+)$/.exec(attempt.error?.field ?? '')?.[1];
-  const item = n === undefined ? undefined : items[Number(n)];
-  return text !== undefined && item !== undefined ? `${item}: ${text}` : text;
-}
 
 /** How much a mailbox may hold, as it stands in a form. */
 export interface QuotaDraft { kind: 'default' | 'own' | 'none'; mb: string }

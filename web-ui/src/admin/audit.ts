@@ -46,7 +46,7 @@ const NAMES: Readonly<Record<string, MessageKey>> = {
   maillocaladdress: 'accounts.aliases', postroomquotamb: 'accounts.quota', postroomquota: 'accounts.quota',
   quota_mb: 'accounts.quota', default_quota_mb: 'accounts.quota', postroomstatus: 'accounts.state', state: 'accounts.state',
   postroomrole: 'accounts.role', is_admin: 'accounts.role', postroommanages: 'accounts.role.domains', userpassword: 'accounts.password',
-  password: 'accounts.password', postroomforward: 'accounts.forward', postroomsendas: 'accounts.send-as',
+  password: 'accounts.password', postroomforward: 'accounts.forward', postroomforwardkeep: 'accounts.forward.keep', own_forwarding: 'forward.people', postroomsendas: 'accounts.send-as',
   targets: 'aliases.targets', telephonenumber: 'audit.name.telephone', member: 'audit.name.member',
 };
 

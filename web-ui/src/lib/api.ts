@@ -48,7 +48,11 @@ export interface ClientServer { protocol: 'imap' | 'pop3' | 'smtp'; host: string
 export interface ClientSettings {
   user: string | null; host?: string; incoming: ClientServer[]; outgoing: ClientServer[]; fingerprint?: string;
 }
-export interface Me extends SignedIn { account: Account | null; client_settings: ClientSettings | null }
+/** Where people may say that their own mail goes on to. */
+export type OwnForwarding = 'no' | 'office' | 'anywhere';
+export interface Me extends SignedIn {
+  account: Account | null; client_settings: ClientSettings | null; own_forwarding: OwnForwarding;
+}
 
 export interface NewAccount {
   address: string; name?: string; password: string; aliases?: string[]; quota_mb?: number | null; is_admin?: boolean;
@@ -208,6 +212,7 @@ export const api = {
   me: () => get<Me>('/me'),
   changePassword: (old: string, fresh: string) => post('/me/password', { old, new: fresh }),
   passwordQuality: (asked: { password: string; login?: string; is_admin?: boolean }) => post<Quality>('/password-quality', asked),
+  setMyForwarding: (forward: string[], forward_keep: boolean) => put<Account>('/me/forwarding', { forward, forward_keep }),
   setMyLanguage: (language: Language | null) => post('/me/language', { language }),
 
   status: () => get<Status>('/admin/status'),

@@ -1,5 +1,5 @@
 // People, domains, groups and where they come from: the part of the box's door that the directory has.
-import { call, del, FileBody, get, patch, post, put, query, seg, type Account, type Domain } from './api';
+import { call, del, FileBody, get, patch, post, put, query, seg, type Account, type Domain, type OwnForwarding } from './api';
 
 /** One page of a list: how many fit the question, and how many there are at all. */
 export interface Found<T> { items: T[]; found: number; total?: number }
@@ -12,6 +12,8 @@ export interface DeletedAccount {
 export interface Storage {
   retention_days: number; default_quota_mb: number | null; default_quota_messages: number | null;
 }
+
+export interface DirectorySettings { lan_lookup: boolean; own_forwarding: OwnForwarding }
 
 /** People of the box are brought in and taken out; a large file takes a while to be sent. */
 const IMPORT_TIMEOUT_MS = 180_000;
@@ -76,8 +78,8 @@ export const directory = {
   importState: (id: string) => get<ImportReport>(`/admin/import/${seg(id)}`),
   exportUrl: (format: ImportFormat, domain: string) => `/api/admin/export${query({ format, domain })}`,
 
-  lookUp: () => get<{ lan_lookup: boolean }>('/admin/directory'),
-  setLookUp: (on: boolean) => put<{ lan_lookup: boolean }>('/admin/directory', { lan_lookup: on }),
+  settings: () => get<DirectorySettings>('/admin/directory'),
+  set: (change: Partial<DirectorySettings>) => put<DirectorySettings>('/admin/directory', change),
 
   domain: (name: string, change: DomainChange) => patch<Domain>(`/admin/domains/${seg(name)}`, change),
   groups: (p: ListQuery & { domain?: string }) => get<Found<GroupSummary>>(`/admin/groups${query({ ...p })}`),

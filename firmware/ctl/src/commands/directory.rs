@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{Desk, read};
+use super::{Desk, Fields, read};
 use crate::call::{Call, Content, escaped};
 use crate::failure::Failure;
 use crate::output;
@@ -69,7 +69,10 @@ pub(crate) enum Command {
     Set {
         /// Whether the office's network may look people up without a login.
         #[arg(long, action = clap::ArgAction::Set)]
-        lan_lookup: bool,
+        lan_lookup: Option<bool>,
+        /// Where people may forward their own mail to: nowhere, to addresses of the server, or to all.
+        #[arg(long, value_parser = ["no", "office", "anywhere"])]
+        own_forwarding: Option<String>,
     },
 }
 
@@ -148,8 +151,11 @@ pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure
         }
         Command::Import(file) => import(desk, file).await,
         Command::Show => desk.show_one(Call::get("/directory")).await,
-        Command::Set { lan_lookup } => {
-            desk.act(Call::put("/directory", json!({ "lan_lookup": lan_lookup }))).await
+        Command::Set { lan_lookup, own_forwarding } => {
+            let fields = Fields::default()
+                .with("lan_lookup", lan_lookup)
+                .with("own_forwarding", own_forwarding);
+            desk.act(Call::put("/directory", fields.body()?)).await
         }
     }
 }

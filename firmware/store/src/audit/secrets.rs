@@ -7,7 +7,7 @@ const ATTRIBUTES: [&str; 2] =
 /// Parts of names of attributes whose values are never told.
 const WORDS: [&str; 6] = ["password", "passwd", "secret", "privatekey", "credential", "token"];
 /// Settings whose values may be told; nested ones with dots.
-const SETTINGS: [&str; 18] = [
+const SETTINGS: [&str; 19] = [
     "lan_lookup",
     "hostname",
     "language",
@@ -26,6 +26,7 @@ const SETTINGS: [&str; 18] = [
     "retention_days",
     "default_quota_bytes",
     "default_quota_messages",
+    "own_forwarding",
 ];
 
 /// True if the values of an attribute are never told; `name` is in lower case, with its options.

@@ -6,11 +6,11 @@ use axum::http::Method;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use session::LoginError;
-use store::AccountChange;
+use store::{AccountChange, OwnForwarding};
 
 use super::sign_in::ADMIN;
 use super::views::{AccountView, SignedIn};
-use super::{Table, deleted, done, public};
+use super::{Table, deleted, done, mail_rules, public};
 use crate::Web;
 use crate::client_settings::ClientSettings;
 use crate::error::ApiError;
@@ -23,6 +23,7 @@ pub(super) fn routes(table: Table) -> Table {
         .on(Access::Person, Method::GET, "/me", show)
         .on(Access::Person, Method::POST, "/me/password", set_password)
         .on(Access::Person, Method::POST, "/me/language", set_language)
+        .on(Access::Person, Method::PUT, "/me/forwarding", set_forwarding)
         .on(Access::Person, Method::GET, "/me/client-settings", client_settings)
         .on(Access::Person, Method::GET, "/me/deleted-messages", deleted::list_own)
         .on(Access::Person, Method::POST, "/me/deleted-messages/restore", deleted::restore_own)
@@ -34,6 +35,8 @@ struct Me {
     signed_in: SignedIn,
     account: Option<AccountView>,
     client_settings: Option<ClientSettings>,
+    /// Where they may say that their mail goes on to.
+    own_forwarding: OwnForwarding,
 }
 
 async fn show(
@@ -47,6 +50,7 @@ async fn show(
         signed_in: SignedIn::of(&web, &person),
         account: account.map(|account| AccountView::of(&web, account)).transpose()?,
         client_settings: user.map(|user| ClientSettings::new(&web, Some(user), &host)),
+        own_forwarding: person.own_forwarding(&web),
     }))
 }
 
@@ -133,4 +137,28 @@ async fn set_language(
         (None, None) => return Err(ApiError::invalid("language-unknown").field("language")),
     }
     Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Forwarding {
+    forward: Vec<String>,
+    forward_keep: bool,
+}
+
+async fn set_forwarding(
+    State(web): State<Web>,
+    Person(person): Person,
+    Peer(peer): Peer,
+    Body(input): Body<Forwarding>,
+) -> Result<impl IntoResponse, ApiError> {
+    let account = person.account.as_deref().ok_or_else(ApiError::not_found)?;
+    let forward = mail_rules::forward(account, &input.forward)?;
+    person.must_forward(&web, account, &forward)?;
+    let (forward, forward_keep) = (Some(forward), Some(input.forward_keep));
+    let change = AccountChange { forward, forward_keep, ..Default::default() };
+    person.store(&web).update_account(account.id, change).await?;
+    tracing::info!(account = %account.address, %peer, "forwarding changed by its owner");
+    let account = web.store().account(account.id)?.ok_or_else(ApiError::not_found)?;
+    Ok(Json(AccountView::of(&web, &account)?))
 }

@@ -4,6 +4,7 @@ pub(crate) mod accounts_input;
 mod admin;
 mod credentials;
 mod deleted;
+mod mail_rules;
 mod me;
 mod public;
 mod setup;

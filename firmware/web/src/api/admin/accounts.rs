@@ -12,11 +12,10 @@ use serde_json::json;
 use session::rules::Operation;
 use store::{Account, AccountChange, AccountQuery, AccountSort, AccountState, StoreError};
 
-use super::mail_rules;
 use crate::Web;
 use crate::api::accounts_input::{AccountInput, Taken};
-use crate::api::done;
 use crate::api::views::AccountView;
+use crate::api::{done, mail_rules};
 use crate::error::ApiError;
 use crate::guard::{Identity, Person};
 use crate::input::{Body, Params, Segment};

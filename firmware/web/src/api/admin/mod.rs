@@ -10,7 +10,6 @@ mod groups;
 mod host;
 mod import;
 mod log;
-mod mail_rules;
 mod queue;
 mod source;
 mod status;

@@ -21,6 +21,7 @@ export const codes: Record<keyof typeof en, string> = {
   'err.description-invalid': 'Die Beschreibung ist zu lang oder hat Zeichen, die nicht gehen.',
   'err.too-many-addresses': 'Das sind zu viele Adressen.',
   'err.forward-to-itself': 'Mail kann nicht an dasselbe Postfach weitergeleitet werden.',
+  'err.forward-elsewhere': 'Sie können Mail nur an Adressen dieses Servers weiterleiten.',
   'err.url-invalid': 'Das ist keine gültige Adresse eines Servers.',
   'err.plain-not-allowed': 'Ohne Verschlüsselung sind nur Server im eigenen Netz erlaubt.',
   'err.ca-invalid': 'Das sind keine Zertifikate im PEM-Format.',

@@ -19,6 +19,7 @@ export const codes = {
   'err.description-invalid': 'The description is too long or has characters that cannot be used.',
   'err.too-many-addresses': 'These are too many addresses.',
   'err.forward-to-itself': 'Mail cannot be passed on to the same mailbox.',
+  'err.forward-elsewhere': 'You can pass mail on only to addresses of this server.',
   'err.url-invalid': 'This is not a valid address of a server.',
   'err.plain-not-allowed': 'Without encryption only servers inside your own network are allowed.',
   'err.ca-invalid': 'These are not certificates in PEM form.',

@@ -21,6 +21,7 @@ export const codes: Record<keyof typeof en, string> = {
   'err.description-invalid': 'La descripción es demasiado larga o tiene caracteres no admitidos.',
   'err.too-many-addresses': 'Son demasiadas direcciones.',
   'err.forward-to-itself': 'El correo no se puede reenviar al mismo buzón.',
+  'err.forward-elsewhere': 'Solo puede reenviar correo a direcciones de este servidor.',
   'err.url-invalid': 'No es una dirección de servidor válida.',
   'err.plain-not-allowed': 'Sin cifrado solo se permiten servidores de su propia red.',
   'err.ca-invalid': 'No son certificados en formato PEM.',

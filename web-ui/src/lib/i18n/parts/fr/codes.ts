@@ -21,6 +21,7 @@ export const codes: Record<keyof typeof en, string> = {
   'err.description-invalid': 'La description est trop longue ou contient des caractères interdits.',
   'err.too-many-addresses': 'Il y a trop d’adresses.',
   'err.forward-to-itself': 'Le courrier ne peut pas être redirigé vers la même boîte.',
+  'err.forward-elsewhere': 'Vous ne pouvez rediriger le courrier que vers des adresses de ce serveur.',
   'err.url-invalid': 'Ce n’est pas une adresse de serveur valide.',
   'err.plain-not-allowed': 'Sans chiffrement, seuls les serveurs de votre réseau sont permis.',
   'err.ca-invalid': 'Ce ne sont pas des certificats au format PEM.',

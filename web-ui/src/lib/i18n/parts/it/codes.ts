@@ -21,6 +21,7 @@ export const codes: Record<keyof typeof en, string> = {
   'err.description-invalid': 'La descrizione è troppo lunga o contiene caratteri non ammessi.',
   'err.too-many-addresses': 'Gli indirizzi sono troppi.',
   'err.forward-to-itself': 'La posta non può essere inoltrata alla stessa casella.',
+  'err.forward-elsewhere': 'Si può inoltrare la posta solo a indirizzi di questo server.',
   'err.url-invalid': 'Non è un indirizzo di server valido.',
   'err.plain-not-allowed': 'Senza cifratura sono consentiti solo server nella propria rete.',
   'err.ca-invalid': 'Non sono certificati in formato PEM.',
