@@ -70,6 +70,14 @@ pub struct TierBudget {
     pub password_hashes_at_once: u32,
     /// Web sessions kept.
     pub web_sessions_max: u32,
+    /// People that one external directory may show; about 1 KB each while a sync runs.
+    pub source_people_max: usize,
+    /// Groups that it may show.
+    pub source_groups_max: usize,
+    /// Members of all its groups together; about 100 bytes each while a sync runs.
+    pub source_members_max: usize,
+    /// Records of one file that people are brought in from; some KB each while it is read.
+    pub import_records_max: usize,
 }
 
 const ONE_GB: &str = include_str!("../../../board/tier-1g.toml");

@@ -121,6 +121,7 @@ fn open_store(args: &ServeArgs, budget: &TierBudget, clock: &Arc<dyn Clock>) -> 
         message_bytes_max: budget.message_bytes_max,
         message_memory_bytes: bytes(budget.message_memory_kb, 1024),
         queue_entries_max: budget.queue_entries_max.into(),
+        import_records_max: budget.import_records_max,
         // For measuring what the index is worth.
         search_index: std::env::var_os("POSTROOM_SEARCH_INDEX").is_none_or(|word| word != "off"),
         ..store::Options::new(&args.data)

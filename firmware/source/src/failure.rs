@@ -2,11 +2,11 @@
 //!
 //! The words are stable; the pages translate them. `detail` is English, and never holds a password.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::StoreError;
 
 /// A step on the way to people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// The host's addresses.
@@ -26,7 +26,7 @@ pub enum Stage {
 }
 
 /// What was wrong. Each is one word of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the words say what they say")]
 pub enum Reason {
@@ -66,7 +66,7 @@ pub enum Reason {
 }
 
 /// A step that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Which.
     pub stage: Stage,

@@ -29,7 +29,7 @@ pub use connect::LookupFailure;
 pub use failure::{Failure, Reason, Stage};
 pub use password::PasswordAnswer;
 pub use sources::{Hooks, Lookup, Sources, Status};
-pub use sync::{EntryError, Report};
+pub use sync::{EntryError, Problem, Report};
 pub use test::{Sample, TestReport};
 
 #[cfg(test)]

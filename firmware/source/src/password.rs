@@ -7,12 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{DomainName, Timestamp};
-use store::{Account, SourceSettings};
+use directory::Dn;
+use store::{Account, AccountSource, SourceSettings};
 use tokio::time::{Instant, timeout};
 
+use crate::client::{Client, Raw};
 use crate::connect;
 use crate::failure::{Failure, Stage};
-use crate::settings::CACHE_DAYS;
+use crate::person;
+use crate::read;
+use crate::settings::{CACHE_DAYS, Effective};
 use crate::sources::Sources;
 use crate::tls::Shown;
 
@@ -59,9 +63,13 @@ impl Sources {
         let rests = self.rests_until(&domain).is_some_and(|until| Instant::now() < until);
         if settings.enabled && !rests && !source.dn.is_empty() {
             let begun = Instant::now();
-            let asking = Box::pin(self.bind_as(&settings, &source.dn, password));
+            let asking = Box::pin(self.bind_as(&settings, source, password));
             match timeout(BIND_TIMEOUT, asking).await {
-                Ok(Ok(())) => return PasswordAnswer::Right,
+                Ok(Ok(None)) => return PasswordAnswer::Right,
+                Ok(Ok(Some(moved))) => {
+                    let may_log_in = Box::pin(self.follow(&domain, &settings, &moved)).await;
+                    return if may_log_in { PasswordAnswer::Right } else { PasswordAnswer::Wrong };
+                }
                 Ok(Err(why)) if why.code.is_some_and(is_about_the_person) => {
                     return PasswordAnswer::Wrong;
                 }
@@ -85,15 +93,69 @@ impl Sources {
         }
     }
 
+    /// Binds as the person. Where that is refused it is looked who has the lasting id by now: somebody who was
+    /// moved or renamed there since the last sync is let in, and comes back as he is now.
     async fn bind_as(
         &self,
         settings: &SourceSettings,
-        dn: &str,
+        source: &AccountSource,
         password: &[u8],
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Raw>, Failure> {
         let _turn = self.bind_turn().await.map_err(|_| Failure::malformed(Stage::Bind))?;
         let shown: Shown = Arc::default();
         let mut client = connect::open(settings, self.lookup(), &shown).await?;
-        client.bind(dn, password).await
+        let refused = match client.bind(&source.dn, password).await {
+            Err(why) if why.code.is_some_and(is_about_the_person) => why,
+            done => return done.map(|()| None),
+        };
+        match by_id(&mut client, settings, &source.id).await {
+            Ok(Some(now)) if !is_same_dn(&now.dn, &source.dn) => {
+                client.bind(&now.dn, password).await.map(|()| Some(now))
+            }
+            Ok(_) => Err(refused),
+            Err(why) => {
+                tracing::debug!(reason = ?why.reason, detail = why.detail, "nobody is looked for at the source");
+                Err(refused)
+            }
+        }
+    }
+
+    /// Makes somebody here what he is there by now; false if he may not log in there.
+    async fn follow(&self, domain: &DomainName, settings: &SourceSettings, now: &Raw) -> bool {
+        let Ok(domains) = self.store().domain_names() else { return true };
+        let from = match person::person(now, &Effective::of(settings), domain, &domains) {
+            Ok(from) => from,
+            // The next sync has words for it.
+            Err(_) => return true,
+        };
+        let may_log_in = from.state.is_none();
+        let dn = from.dn.clone();
+        match self.store_of(domain).put_from_source(from).await {
+            Ok(_) => tracing::info!(%domain, dn, "a person has another name at the source"),
+            Err(err) => tracing::warn!(%domain, dn, %err, "a person of the source is not as there"),
+        }
+        may_log_in
+    }
+}
+
+/// Who has a lasting id there, asked by whom the box is there.
+async fn by_id(
+    client: &mut Client,
+    settings: &SourceSettings,
+    id: &str,
+) -> Result<Option<Raw>, Failure> {
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let own = settings.bind_password.clone().unwrap_or_default();
+    client.bind(&settings.bind_dn, own.as_bytes()).await?;
+    read::person(client, settings, &Effective::of(settings), id).await
+}
+
+/// True if both texts are the same name.
+fn is_same_dn(one: &str, other: &str) -> bool {
+    match (Dn::parse(one), Dn::parse(other)) {
+        (Ok(one), Ok(other)) => one.normalised() == other.normalised(),
+        _ => one.eq_ignore_ascii_case(other),
     }
 }

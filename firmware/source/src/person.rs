@@ -75,6 +75,24 @@ impl Raw {
     }
 }
 
+/// The value of an attribute that [`Raw::id`] made `id` of.
+pub(crate) fn id_value(name: &str, id: &str) -> Vec<u8> {
+    let is_guid = name.eq_ignore_ascii_case("objectGUID");
+    match guid_bytes(id) {
+        Some(guid) if is_guid => guid.to_vec(),
+        _ => id.as_bytes().to_vec(),
+    }
+}
+
+/// The other way round than [`guid_text`].
+fn guid_bytes(text: &str) -> Option<[u8; 16]> {
+    let digits: String = text.split('-').collect();
+    let number = u128::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 32)?;
+    let [d, c, b, a, f, e, h, g, rest @ ..] = number.to_be_bytes();
+    let [i, j, k, l, m, n, o, p] = rest;
+    Some([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
+}
+
 /// MS-DTYP §2.3.4.2: the first three fields are in the order of the little end.
 pub(crate) fn guid_text(guid: [u8; 16]) -> String {
     let [a, b, c, d, e, f, g, h, rest @ ..] = guid;

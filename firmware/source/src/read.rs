@@ -1,23 +1,19 @@
 //! All that stands in a source: people and groups as they came, with the values that Active Directory gives
 //! in ranges (MS-ADTS 3.1.1.3.1.3.3) fetched to the end.
 //!
-//! Limits: 20,000 people, 5,000 groups, 20,000 values in ranges.
+//! Limits: people, groups and members as the tier says, 20,000 values in ranges.
 
+use base::TierBudget;
 use directory::Filter;
 use store::SourceSettings;
 
 use crate::client::{Client, Raw, Scope, Search};
 use crate::failure::{Failure, Reason, Stage};
+use crate::person::id_value;
 use crate::settings::Effective;
 
-/// People of one source: an office has hundreds; each is about 1 KB while a sync runs.
-pub(crate) const PEOPLE_MAX: usize = 20_000;
-/// Groups of one source.
-pub(crate) const GROUPS_MAX: usize = 5_000;
 /// Values of one attribute that come in ranges: what an entry of ours may have.
 const RANGED_MAX: usize = directory::validate::VALUES_MAX;
-/// Values of all groups together.
-const MEMBERS_MAX: usize = 500_000;
 
 /// What stands there.
 #[derive(Debug, Default)]
@@ -87,24 +83,45 @@ pub(crate) async fn people(
     entries(client, settings, &filter, &attributes, max, is_all_wanted).await
 }
 
+/// The one of the people who has this lasting id, wherever he stands by now.
+pub(crate) async fn person(
+    client: &mut Client,
+    settings: &SourceSettings,
+    effective: &Effective,
+    id: &str,
+) -> Result<Option<Raw>, Failure> {
+    let ids = effective.names("id").map(|name| {
+        let (attribute, value) = (name.to_owned(), id_value(name, id));
+        Filter::Equal { attribute, value }
+    });
+    let filter = Filter::And(vec![parse(&effective.filter)?, Filter::Or(ids.collect())]);
+    let attributes = names(effective, &OF_PEOPLE);
+    let found = entries(client, settings, &filter, &attributes, 2, false).await?;
+    // What counts as equal there may be more than what does here.
+    Ok(found.into_iter().find(|raw| raw.id(effective).as_deref() == Some(id)))
+}
+
 /// Groups, with all their members.
 pub(crate) async fn groups(
     client: &mut Client,
     settings: &SourceSettings,
     effective: &Effective,
+    budget: &TierBudget,
 ) -> Result<Vec<Raw>, Failure> {
     if effective.group_filter.is_empty() {
         return Ok(Vec::new());
     }
     let attributes = names(effective, &OF_GROUPS);
     let filter = parse(&effective.group_filter)?;
-    let mut groups = entries(client, settings, &filter, &attributes, GROUPS_MAX, true).await?;
+    let mut groups =
+        entries(client, settings, &filter, &attributes, budget.source_groups_max, true).await?;
     let mut members = 0;
     for group in &mut groups {
         complete(client, group).await?;
         members += group.attributes.values().map(Vec::len).sum::<usize>();
-        if members > MEMBERS_MAX {
-            let detail = format!("the groups have more than {MEMBERS_MAX} members");
+        if members > budget.source_members_max {
+            let most = budget.source_members_max;
+            let detail = format!("the groups have more than {most} members");
             return Err(Failure::new(Stage::Search, Reason::TooManyEntries, detail));
         }
     }

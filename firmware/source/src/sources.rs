@@ -8,7 +8,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use base::{AccountId, Clock, DomainName, Timestamp};
+use base::{AccountId, Clock, DomainName, TierBudget, Timestamp};
+use serde::{Deserialize, Serialize};
 use store::{Origin, SourceSettings, Store, StoreError, Via};
 use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connect::{self, LookupFailure};
 use crate::failure::{Failure, Reason, Stage};
-use crate::read::{self, Found, PEOPLE_MAX};
+use crate::read::{self, Found};
 use crate::settings::Effective;
 use crate::sync::{Report, Sync};
 use crate::test::{self, TestReport};
@@ -63,10 +64,17 @@ pub struct Status {
     pub is_running: bool,
     /// Syncs that ended since the start.
     pub ended: u64,
-    /// When the last one ended.
+    /// When the last one ended, also one before the start.
     pub last_sync_at: Option<Timestamp>,
     /// What it did, or why not.
     pub outcome: Option<Result<Report, Failure>>,
+}
+
+/// How a sync went, as the store keeps it.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    at: Timestamp,
+    outcome: Result<Report, Failure>,
 }
 
 /// What is remembered of one source.
@@ -89,6 +97,7 @@ pub struct Sources {
 
 struct Inner {
     store: Store,
+    budget: Arc<TierBudget>,
     clock: Arc<dyn Clock>,
     hooks: Hooks,
     states: Mutex<BTreeMap<DomainName, State>>,
@@ -106,10 +115,11 @@ impl std::fmt::Debug for Sources {
 impl Sources {
     /// The sources of a store. [`Sources::run`] syncs them.
     #[must_use]
-    pub fn new(store: Store, clock: Arc<dyn Clock>, hooks: Hooks) -> Self {
+    pub fn new(store: Store, budget: Arc<TierBudget>, clock: Arc<dyn Clock>, hooks: Hooks) -> Self {
         Self {
             inner: Arc::new(Inner {
                 store,
+                budget,
                 clock,
                 hooks,
                 states: Mutex::default(),
@@ -126,6 +136,11 @@ impl Sources {
 
     pub(crate) fn store(&self) -> &Store {
         &self.inner.store
+    }
+
+    /// The store in the name of the source of a domain.
+    pub(crate) fn store_of(&self, domain: &DomainName) -> Store {
+        self.store().by(Origin::new(format!("source {domain}"), Via::Sync, None))
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -149,9 +164,32 @@ impl Sources {
     }
 
     /// How the last sync of a domain's source went.
-    #[must_use]
-    pub fn status(&self, domain: &DomainName) -> Status {
-        self.states().get(domain).map(|state| state.status.clone()).unwrap_or_default()
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn status(&self, domain: &DomainName) -> Result<Status, StoreError> {
+        let mut status =
+            self.states().get(domain).map(|state| state.status.clone()).unwrap_or_default();
+        if status.outcome.is_none()
+            && let Some(text) = self.store().source_result(domain)?
+        {
+            // What another version wrote may not be read: then nothing is known, as before the first sync.
+            match serde_json::from_str::<Kept>(&text) {
+                Ok(Kept { at, outcome }) => {
+                    (status.last_sync_at, status.outcome) = (Some(at), Some(outcome));
+                }
+                Err(err) => tracing::warn!(%domain, %err, "the last sync is not known any more"),
+            }
+        }
+        Ok(status)
+    }
+
+    /// Keeps how a sync went over a restart.
+    async fn keep(&self, domain: &DomainName, kept: &Kept) {
+        let Ok(text) = serde_json::to_string(kept) else { return };
+        if let Err(err) = self.store().keep_source_result(domain.clone(), text).await {
+            tracing::warn!(%domain, %err, "how the sync went is not kept");
+        }
     }
 
     /// Asks for a sync now; with `is_forced` also if the source shows few people. False if one runs.
@@ -231,7 +269,7 @@ impl Sources {
     }
 
     /// Syncs a source if it is due.
-    async fn look_at(&self, domain: &DomainName, settings: &SourceSettings) {
+    pub(crate) async fn look_at(&self, domain: &DomainName, settings: &SourceSettings) {
         let is_forced = {
             let mut states = self.states();
             let state = states.entry(domain.clone()).or_default();
@@ -262,14 +300,17 @@ impl Sources {
                 "source not synced"
             ),
         }
+        let kept = Kept { at: self.now(), outcome };
+        self.keep(domain, &kept).await;
+        let Kept { at, outcome } = kept;
         let interval = Duration::from_secs(60 * u64::from(settings.interval_minutes));
         let wait = if outcome.is_ok() { interval } else { interval.min(AGAIN_AFTER) };
         let mut states = self.states();
         let state = states.entry(domain.clone()).or_default();
         state.next = Some(Instant::now() + wait);
         let ended = state.status.ended + 1;
-        let last_sync_at = Some(self.now());
-        state.status = Status { is_running: false, ended, last_sync_at, outcome: Some(outcome) };
+        let (last_sync_at, outcome) = (Some(at), Some(outcome));
+        state.status = Status { is_running: false, ended, last_sync_at, outcome };
     }
 
     async fn sync(
@@ -288,8 +329,7 @@ impl Sources {
             let detail = "the settings were changed meanwhile";
             return Err(Failure::new(Stage::Search, Reason::Disabled, detail));
         }
-        let origin = Origin::new(format!("source {domain}"), Via::Sync, None);
-        let store = self.store().by(origin);
+        let store = self.store_of(domain);
         let lock_out = &*self.inner.hooks.lock_out;
         let now = self.now();
         let sync = Sync { store: &store, domain, effective: &effective, now, is_forced, lock_out };
@@ -304,8 +344,10 @@ impl Sources {
         let mut client = connect::open(settings, self.lookup(), &Arc::default()).await?;
         let password = settings.bind_password.clone().unwrap_or_default();
         client.bind(&settings.bind_dn, password.as_bytes()).await?;
-        let people = read::people(&mut client, settings, effective, PEOPLE_MAX, true).await?;
-        let groups = read::groups(&mut client, settings, effective).await?;
+        let budget = &self.inner.budget;
+        let most = budget.source_people_max;
+        let people = read::people(&mut client, settings, effective, most, true).await?;
+        let groups = read::groups(&mut client, settings, effective, budget).await?;
         Ok(Found { people, groups })
     }
 }

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{AccountId, Address, DomainName, Timestamp};
+use serde::{Deserialize, Serialize};
 use store::{FromSource, SourceEntry, SourceKind, SourceOutcome, Store, StoreError};
 
 use crate::failure::{Failure, Reason, Stage};
@@ -25,21 +26,42 @@ pub(crate) const GRACE_DAYS: i64 = 7;
 const FEW: usize = 3;
 /// Errors that are kept.
 const ERRORS_MAX: usize = 100;
+/// Characters that are kept of a name there, and of what is said of it.
+const TEXT_MAX: usize = 300;
 const DAY_SECS: i64 = 24 * 60 * 60;
 
+/// Why an entry could not come. Each is one word of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Problem {
+    /// Somebody else here has the address.
+    AddressTaken,
+    /// Another entry here has the name.
+    NameTaken,
+    /// The directory here takes no such entry.
+    Refused,
+    /// It has no lasting id, or no name.
+    NoId,
+    /// Another one has the same id.
+    DuplicateId,
+    /// There is no room.
+    Limit,
+}
+
 /// An entry that could not come.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryError {
     /// Its name there.
     pub dn: String,
-    /// `address-taken`, `name-taken`, `refused`, `no-id`, `duplicate-id`, `limit`.
-    pub error: &'static str,
+    /// Why.
+    pub error: Problem,
     /// English.
     pub detail: String,
 }
 
 /// What a sync did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Report {
     /// People there.
     pub people: usize,
@@ -60,9 +82,11 @@ pub struct Report {
 }
 
 impl Report {
-    fn error(&mut self, dn: &str, error: &'static str, detail: impl Into<String>) {
+    fn error(&mut self, dn: &str, error: Problem, detail: impl Into<String>) {
         if self.errors.len() < ERRORS_MAX {
-            self.errors.push(EntryError { dn: dn.to_owned(), error, detail: detail.into() });
+            let cut = |text: &str| text.chars().take(TEXT_MAX).collect();
+            let (dn, detail) = (cut(dn), cut(&detail.into()));
+            self.errors.push(EntryError { dn, error, detail });
         }
     }
 }
@@ -113,8 +137,10 @@ impl Sync<'_> {
         for raw in &found.people {
             match person::person(raw, self.effective, self.domain, domains) {
                 Ok(person) if seen.insert(person.id.clone()) => people.push(person),
-                Ok(person) => report.error(&raw.dn, "duplicate-id", person.id),
-                Err(Unfit::NoId) => report.error(&raw.dn, "no-id", "the entry has no lasting id"),
+                Ok(person) => report.error(&raw.dn, Problem::DuplicateId, person.id),
+                Err(Unfit::NoId) => {
+                    report.error(&raw.dn, Problem::NoId, "the entry has no lasting id")
+                }
                 Err(Unfit::NoAddress) => report.skipped += 1,
             }
         }
@@ -213,13 +239,13 @@ impl Sync<'_> {
     ) -> Result<(), Failure> {
         let Err(error) = done else { return Ok(()) };
         let (word, detail) = match error {
-            StoreError::AddressTaken(address) => ("address-taken", address),
+            StoreError::AddressTaken(address) => (Problem::AddressTaken, address),
             StoreError::Exists => match self.holder(from)? {
-                Some(address) => ("address-taken", address),
-                None => ("name-taken", format!("{} is an entry of the box's own", from.name)),
+                Some(address) => (Problem::AddressTaken, address),
+                None => (Problem::NameTaken, format!("{} is an entry of the box's own", from.name)),
             },
-            StoreError::LimitReached(what) => ("limit", what.to_owned()),
-            StoreError::Refused(_) | StoreError::Vetoed(_) => ("refused", error.to_string()),
+            StoreError::LimitReached(what) => (Problem::Limit, what.to_owned()),
+            StoreError::Refused(_) | StoreError::Vetoed(_) => (Problem::Refused, error.to_string()),
             error => return Err(error.into()),
         };
         report.error(&from.dn, word, detail);
@@ -277,8 +303,10 @@ impl Sync<'_> {
             });
             match group::group(raw, self.effective, self.domain, domains, dns.collect()) {
                 Ok(group) if seen.insert(group.id.clone()) => groups.push(group),
-                Ok(group) => report.error(&raw.dn, "duplicate-id", group.id),
-                Err(_) => report.error(&raw.dn, "no-id", "the group has no lasting id or no name"),
+                Ok(group) => report.error(&raw.dn, Problem::DuplicateId, group.id),
+                Err(_) => {
+                    report.error(&raw.dn, Problem::NoId, "the group has no lasting id or no name")
+                }
             }
         }
         self.put_all(&groups, &known, report).await?;

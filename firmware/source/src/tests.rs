@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use base::{Clock, DomainName, FixedClock, Timestamp};
+use base::{Clock, DomainName, FixedClock, Tier, TierBudget, Timestamp};
 use store::{AccountState, Options, SourcePreset, SourceSettings, SourceTls, Store};
 
 use crate::client::Raw;
@@ -206,6 +206,16 @@ struct Scene {
 }
 
 impl Scene {
+    /// All sources, of which none is found.
+    fn sources(&self) -> crate::Sources {
+        let hooks = crate::Hooks {
+            lookup: Arc::new(|_| Box::pin(async { Err(crate::LookupFailure::NoSuchName) })),
+            lock_out: Arc::new(|_| {}),
+        };
+        let budget = Arc::new(TierBudget::of(Tier::OneGb));
+        crate::Sources::new(self.store.clone(), budget, self.clock.clone(), hooks)
+    }
+
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock::new(Timestamp::from_secs(1_795_000_000)));
@@ -256,7 +266,7 @@ async fn people_come_change_are_disabled_and_go() {
     let groups = [sales];
     let report = scene.sync(&people, &groups).await.unwrap();
     assert_eq!((report.people, report.created, report.errors.len()), (7, 7, 1), "{report:?}");
-    assert_eq!(report.errors[0].error, "address-taken");
+    assert_eq!(report.errors[0].error, crate::Problem::AddressTaken);
     let entry = scene.store.entry("cn=sales,ou=groups,dc=office,dc=test").unwrap().unwrap();
     assert_eq!(entry.attributes["member"], [b"uid=p1,ou=people,dc=office,dc=test"]);
 
@@ -301,6 +311,44 @@ async fn people_come_change_are_disabled_and_go() {
 }
 
 #[tokio::test]
+async fn how_the_last_sync_went_is_known_after_a_restart() {
+    let scene = Scene::new().await;
+    let settings = SourceSettings { enabled: true, ..good() };
+    scene.store.set_source(office(), settings.clone()).await.unwrap();
+    let sources = scene.sources();
+    assert_eq!(sources.status(&office()).unwrap().outcome, None);
+    Box::pin(sources.look_at(&office(), &settings)).await;
+    let before = sources.status(&office()).unwrap();
+    let why = before.outcome.clone().unwrap().unwrap_err();
+    assert_eq!((why.reason, before.ended), (Reason::HostUnknown, 1));
+    let after = scene.sources().status(&office()).unwrap();
+    assert_eq!((after.last_sync_at, after.outcome), (before.last_sync_at, before.outcome));
+    assert_eq!((after.ended, after.is_running), (0, false));
+
+    // A report is kept with all that it says.
+    let mut people: Vec<Raw> = (1..=3).map(|n| user(n, &format!("p{n}"), &[])).collect();
+    people.push(user(4, "local", &[]));
+    let report = scene.sync(&people, &[]).await.unwrap();
+    assert_eq!(report.errors.len(), 1);
+    let kept = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<Report>(&kept).unwrap(), report);
+
+    // With the source it is gone.
+    sources.release(&scene.store, &office()).await.unwrap();
+    scene.store.set_source(office(), settings).await.unwrap();
+    assert_eq!(scene.sources().status(&office()).unwrap().outcome, None);
+}
+
+#[test]
+fn an_id_is_asked_for_as_it_stands_there() {
+    let guid: [u8; 16] = std::array::from_fn(|n| u8::try_from(n * 17).unwrap());
+    let text = person::guid_text(guid);
+    assert_eq!(person::id_value("ObjectGUID", &text), guid);
+    assert_eq!(person::id_value("entryUUID", &text), text.as_bytes());
+    assert_eq!(person::id_value("objectGUID", "\u{e4}-1"), "\u{e4}-1".as_bytes());
+}
+
+#[tokio::test]
 async fn without_the_source_its_people_are_local_and_with_it_they_are_its_again() {
     let scene = Scene::new().await;
     let mut people: Vec<Raw> = (1..=4).map(|n| user(n, &format!("p{n}"), &[])).collect();
@@ -316,11 +364,7 @@ async fn without_the_source_its_people_are_local_and_with_it_they_are_its_again(
     assert!(scene.store.update_account(id, change()).await.is_err(), "it is kept there");
     scene.store.cache_password(id, Some("$argon2id$kept".to_owned())).await.unwrap();
 
-    let hooks = crate::Hooks {
-        lookup: Arc::new(|_| Box::pin(async { Err(crate::LookupFailure::NoSuchName) })),
-        lock_out: Arc::new(|_| {}),
-    };
-    let sources = crate::Sources::new(scene.store.clone(), scene.clock.clone(), hooks);
+    let sources = scene.sources();
     scene.store.set_source(office(), good()).await.unwrap();
     sources.release(&scene.store, &office()).await.unwrap();
     assert_eq!(scene.store.source(&office()).unwrap(), None);

@@ -148,7 +148,9 @@ pub struct Account {
 pub struct AccountSource {
     /// The domain whose source it is.
     pub domain: String,
-    /// The name of the person's entry there, at the last sync.
+    /// The lasting id of the person's entry there.
+    pub id: String,
+    /// The name of that entry, when it was last seen.
     pub dn: String,
     /// When it last said that the password is right.
     pub checked_at: Option<Timestamp>,

@@ -92,9 +92,7 @@ pub use annotation::{AnnotationChange, AnnotationScope};
 pub use audit::{AuditChange, AuditEvent, AuditFilter, AuditPage, AuditRow};
 pub use credential::{AppPassword, Credentials, Totp};
 pub use directory::account::password_value;
-pub use directory::importing::{
-    ImportDone, ImportOptions, ImportRecord, Imported, RECORDS_MAX as IMPORT_RECORDS_MAX,
-};
+pub use directory::importing::{ImportDone, ImportOptions, ImportRecord, Imported};
 pub use directory::{
     Account, AccountChange, AccountPage, AccountQuery, AccountSort, AccountSource, AccountState,
     Alias, Domain, DomainChange, Entry, EntryId, Group, GroupChange, GroupSummary, Members,
@@ -157,6 +155,8 @@ pub struct Options {
     pub message_memory_bytes: usize,
     /// Entries of the spool; one more is `QueueFull`.
     pub queue_entries_max: u64,
+    /// Records of one import: some seconds of the writer on a small box.
+    pub import_records_max: usize,
     /// How long after an act the index may stay behind the log. The act is durable either way; this is what
     /// a start after a crash replays.
     pub checkpoint_after: Duration,
@@ -177,6 +177,7 @@ impl Options {
             message_bytes_max: 100 * 1024 * 1024,
             message_memory_bytes: 256 * 1024,
             queue_entries_max: 50_000,
+            import_records_max: 20_000,
             checkpoint_after: Duration::from_secs(1),
             reserve_bytes: None,
             search_index: true,

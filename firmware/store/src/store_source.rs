@@ -13,7 +13,9 @@ use crate::{AuditEvent, Entry, Store, StoreError, audit};
 
 /// What the keys of the settings begin with; the domain follows.
 const KEY: &str = "source/";
-/// Bytes of the settings of one source.
+/// What the keys of how the last syncs went begin with; the domain follows.
+const RESULT_KEY: &str = "source-result/";
+/// Bytes of the settings of one source, and of how its last sync went.
 const BYTES_MAX: usize = 256 * 1024;
 
 /// How the connection to an external directory is kept from others' eyes.
@@ -157,6 +159,10 @@ fn key(domain: &DomainName) -> Vec<u8> {
     format!("{KEY}{}", domain.as_str()).into_bytes()
 }
 
+fn result_key(domain: &DomainName) -> Vec<u8> {
+    format!("{RESULT_KEY}{}", domain.as_str()).into_bytes()
+}
+
 fn decode(row: &[u8]) -> Result<SourceSettings, StoreError> {
     let text = In::versioned(row, "source")?.rest();
     serde_json::from_slice(text).map_err(|e| StoreError::Damaged(format!("source: {e}")))
@@ -211,6 +217,32 @@ impl Store {
         self.act(move |tx| forget(tx, &domain)).await
     }
 
+    /// How the last sync of a domain's source went, as [`Store::keep_source_result`] was told.
+    pub fn source_result(&self, domain: &DomainName) -> Result<Option<String>, StoreError> {
+        let row = self.snapshot()?.get(T::Setting, &result_key(domain))?;
+        row.map(|row| In::versioned(&row, "result of a sync")?.text()).transpose()
+    }
+
+    /// Keeps how a sync went: text of who syncs, of no meaning here. Of a source that is gone nothing is kept.
+    /// `LimitReached`.
+    pub async fn keep_source_result(
+        &self,
+        domain: DomainName,
+        text: String,
+    ) -> Result<(), StoreError> {
+        if text.len() > BYTES_MAX {
+            return Err(StoreError::LimitReached("bytes of the result of a sync"));
+        }
+        self.act(move |tx| {
+            if tx.get(T::Setting, &key(&domain))?.is_none() {
+                return Ok(());
+            }
+            let row = Out::versioned().bytes(text.as_bytes()).0;
+            tx.put(T::Setting, &result_key(&domain), &row)
+        })
+        .await
+    }
+
     /// All entries of the source of a domain. Looks at every entry of the box.
     pub fn source_entries(&self, domain: &DomainName) -> Result<Vec<SourceEntry>, StoreError> {
         source::entries(&self.snapshot()?, domain.as_str())
@@ -250,6 +282,7 @@ pub(crate) fn forget(
 ) -> Result<(), StoreError> {
     let Some(row) = tx.get(T::Setting, &key(domain))? else { return Ok(()) };
     tx.remove(T::Setting, &key(domain))?;
+    tx.remove(T::Setting, &result_key(domain))?;
     note(tx, domain, decode(&row).ok().as_ref(), None)
 }
 

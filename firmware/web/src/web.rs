@@ -278,5 +278,5 @@ fn sources(ctx: &Context, delivery: &Delivery) -> Sources {
         // Web sessions look at the account themselves.
         lock_out: Arc::new(move |account| admission.close_account(account)),
     };
-    Sources::new(ctx.store.clone(), ctx.clock.clone(), hooks)
+    Sources::new(ctx.store.clone(), ctx.budget.clone(), ctx.clock.clone(), hooks)
 }

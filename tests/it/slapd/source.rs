@@ -251,6 +251,20 @@ fn changes_follow(scene: &Scene, before: &Value) -> Result<Value> {
     Ok(status)
 }
 
+/// Moved and renamed there, and not synced since: found by what does not change.
+fn who_was_moved_gets_in_before_the_next_sync(scene: &Scene) -> Result<()> {
+    scene.directory.modify(
+        "dn: CN=P8,CN=Users,DC=ad,DC=test\nchangetype: modrdn\nnewrdn: CN=Petra\ndeleteoldrdn: 1\n\n\
+         dn: CN=Petra,CN=Users,DC=ad,DC=test\nchangetype: modify\nreplace: displayName\n\
+         displayName: Petra\n\n",
+    );
+    scene.must_not("p8@office.test", "secret-p2", "AUTHENTICATIONFAILED")?;
+    ensure!(scene.account("p8@office.test")?["name"] == "Person 8", "a guess brings nothing");
+    scene.must_log_in("p8@office.test", "secret-p8")?;
+    ensure!(scene.account("p8@office.test")?["name"] == "Petra", "he comes as he is there");
+    Ok(())
+}
+
 fn the_last_right_password_counts_while_nobody_answers(scene: &mut Scene) -> Result<()> {
     scene.directory.down();
     // Nothing is remembered but what stands in the store.
@@ -280,6 +294,7 @@ fn a_domain_takes_its_people_from_an_active_directory() {
     assert_eq!(done, [Some(0); 4], "an unchanged source writes nothing: {again}");
     passwords_are_asked_for_there(&scene).unwrap();
     changes_follow(&scene, &again).unwrap();
+    who_was_moved_gets_in_before_the_next_sync(&scene).unwrap();
     the_last_right_password_counts_while_nobody_answers(&mut scene).unwrap();
     let log = scene.daemon.log();
     assert!(!log.contains(BOX_PASSWORD) && !log.contains("secret-p"), "a password is in the log");

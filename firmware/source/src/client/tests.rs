@@ -94,7 +94,8 @@ async fn members_in_ranges_are_fetched_to_the_end() {
     ]);
     let settings = store::SourceSettings { base: "dc=x".to_owned(), ..Default::default() };
     let effective = Effective::of(&settings);
-    let groups = read::groups(&mut client, &settings, &effective).await.unwrap();
+    let budget = base::TierBudget::of(base::Tier::OneGb);
+    let groups = read::groups(&mut client, &settings, &effective, &budget).await.unwrap();
     drop(client);
     assert_eq!(groups.len(), 1);
     assert_eq!(groups[0].attributes["member"].len(), 3_001);

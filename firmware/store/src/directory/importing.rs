@@ -1,7 +1,7 @@
 //! Many people and entries at once, in one act: all of them, or those that can be, or none. A trial is the
 //! same act, given up at its end, so it says what the act would do.
 //!
-//! Limit: [`RECORDS_MAX`]; the writer does nothing else meanwhile.
+//! Limit: [`crate::Options::import_records_max`]; the writer does nothing else meanwhile.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,8 +14,6 @@ use super::{acts, entry, tree};
 use crate::writer::Tx;
 use crate::{AccountChange, NewAccount, Store, StoreError};
 
-/// Records of one act: some seconds of the writer on a small box.
-pub const RECORDS_MAX: usize = 20_000;
 /// Entries that name one another as members are tried again so often: groups in groups.
 const ROUNDS_MAX: usize = 10;
 
@@ -94,7 +92,7 @@ impl Store {
         options: ImportOptions,
         by: String,
     ) -> Result<ImportDone, StoreError> {
-        if records.len() > RECORDS_MAX {
+        if records.len() > self.inner.options.import_records_max {
             return Err(StoreError::LimitReached("records of an import"));
         }
         if let Some(gate) = self.gate().filter(|_| !options.is_trial) {

@@ -35,6 +35,7 @@ pub(crate) fn of_account(entry: &Entry) -> Option<AccountSource> {
     let checked = entry.first(entry::SOURCE_CHECKED);
     Some(AccountSource {
         domain: entry.first(entry::SOURCE)?.to_owned(),
+        id: entry.first(entry::SOURCE_ID).unwrap_or_default().to_owned(),
         dn: entry.first(entry::SOURCE_DN).unwrap_or_default().to_owned(),
         checked_at: checked.and_then(operational::read_time),
     })

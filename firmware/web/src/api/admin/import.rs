@@ -10,10 +10,7 @@ use axum::response::{IntoResponse, Response};
 use base::{Address, hex};
 use serde::Deserialize;
 use session::rules::{Operation, Role};
-use store::{
-    AccountState, IMPORT_RECORDS_MAX, ImportOptions, ImportRecord, Imported, Resolution, Store,
-    StoreError,
-};
+use store::{AccountState, ImportOptions, ImportRecord, Imported, Resolution, Store, StoreError};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::Web;
@@ -98,14 +95,14 @@ pub(super) async fn run(
     // The turn is had before the file comes: no two of sixteen megabytes are in memory.
     let bytes = file.read().await?;
     let office = office(&web, &by, &query.domain)?;
-    let format = query.format;
+    let (format, most) = (query.format, web.ctx().budget.import_records_max);
     let reading = tokio::task::spawn_blocking(move || {
-        let mut parsed = exchange::parse(format, &bytes, IMPORT_RECORDS_MAX).map_err(whole)?;
+        let mut parsed = exchange::parse(format, &bytes, most).map_err(whole)?;
         if parsed.records.is_empty() {
             return Err(ApiError::invalid("import-empty"));
         }
-        if parsed.records.len() > IMPORT_RECORDS_MAX {
-            let detail = format!("at most {IMPORT_RECORDS_MAX} records in one file");
+        if parsed.records.len() > most {
+            let detail = format!("at most {most} records in one file");
             return Err(ApiError::invalid("too-many-records").detail(detail));
         }
         let columns = std::mem::take(&mut parsed.columns);

@@ -242,7 +242,7 @@ pub(super) async fn status(
 ) -> Result<impl IntoResponse, ApiError> {
     let domain = domain(&web, &by, &name)?;
     stored(&web, &domain)?;
-    let status = web.sources().status(&domain);
+    let status = web.sources().status(&domain)?;
     let (result, reason, detail) = match &status.outcome {
         None => (None, None, None),
         Some(Ok(report)) if report.errors.is_empty() => (Some("ok"), None, None),
