@@ -123,10 +123,10 @@ impl Sources {
     /// Makes somebody here what he is there by now; false if he may not log in there.
     async fn follow(&self, domain: &DomainName, settings: &SourceSettings, now: &Raw) -> bool {
         let Ok(domains) = self.store().domain_names() else { return true };
-        let from = match person::person(now, &Effective::of(settings), domain, &domains) {
-            Ok(from) => from,
+        let effective = Effective::of(settings);
+        let Ok(from) = person::person(now, &effective, domain, &domains) else {
             // The next sync has words for it.
-            Err(_) => return true,
+            return true;
         };
         let may_log_in = from.state.is_none();
         let dn = from.dn.clone();
