@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use base::{AccountId, TierBudget};
 
@@ -22,10 +22,21 @@ pub struct Admission {
     shared: Arc<Shared>,
 }
 
+/// What is told that an account is signed out everywhere.
+struct Beside(Box<dyn Fn(AccountId) + Send + Sync>);
+
+impl std::fmt::Debug for Beside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Beside")
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     counts: Mutex<Counts>,
     live: Registry,
+    /// Ends what somebody is signed in to beside connections.
+    beside: OnceLock<Beside>,
     /// The number of the next connection.
     next: AtomicU64,
     /// Of connections that are logged in.
@@ -213,6 +224,7 @@ impl Admission {
             shared: Arc::new(Shared {
                 counts: Mutex::default(),
                 live: Registry::default(),
+                beside: OnceLock::new(),
                 next: AtomicU64::new(1),
                 connections_max: budget.connections_max,
                 strangers_max: budget.connections_anonymous_max,
@@ -269,9 +281,24 @@ impl Admission {
         Some(Compressing { shared: self.shared.clone() })
     }
 
-    /// Ends all connections of `account`: it was disabled, or has another password.
+    /// Signs `account` out everywhere, of the web pages as well: it was disabled, or has another password.
     pub fn close_account(&self, account: AccountId) {
+        self.close_connections(account);
+        if let Some(Beside(tell)) = self.shared.beside.get() {
+            tell(account);
+        }
+    }
+
+    /// Ends all its connections and nothing else.
+    pub fn close_connections(&self, account: AccountId) {
         self.shared.live.end_of(account, None);
+    }
+
+    /// Whoever keeps sessions that are no connections is told by [`Self::close_account`]. The first one stays.
+    pub fn also_close(&self, tell: impl Fn(AccountId) + Send + Sync + 'static) {
+        if self.shared.beside.set(Beside(Box::new(tell))).is_err() {
+            tracing::error!("there is somebody already who is told of closed accounts");
+        }
     }
 
     /// Ends the connections that logged in with that app password: it was revoked.

@@ -34,6 +34,11 @@ pub(crate) enum Who {
 }
 
 impl Who {
+    /// Who signs in with that number; the office's is the login `admin`'s.
+    pub(crate) fn of(account: AccountId) -> Self {
+        if account == store::OFFICE { Self::Admin } else { Self::Account(account) }
+    }
+
     /// The account that connections and credentials count for; the login `admin` has the office's number.
     pub(crate) fn account(self) -> Option<AccountId> {
         match self {

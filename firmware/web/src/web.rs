@@ -42,7 +42,7 @@ struct Inner {
     log: LogRing,
     link: Option<BoxLink>,
     https_port: u16,
-    sessions: Sessions,
+    sessions: Arc<Sessions>,
     code_throttle: CodeThrottle,
     token_throttle: TokenThrottle,
     pending_totp: PendingTotp,
@@ -68,7 +68,9 @@ impl Web {
         link: Option<BoxLink>,
         https_port: u16,
     ) -> Self {
-        let sessions = Sessions::new(ctx.budget.web_sessions_max);
+        let sessions = Arc::new(Sessions::new(ctx.budget.web_sessions_max));
+        let told = sessions.clone();
+        ctx.admission.also_close(move |account| told.close_all(Who::of(account), None));
         let sources = sources(&ctx, &delivery);
         let hooks = webhooks(&ctx, &delivery, https_port);
         Self {
@@ -150,7 +152,7 @@ impl Web {
     pub(crate) fn sign_out(&self, who: Who, kept: Option<&Key>) {
         self.sessions().close_all(who, kept);
         if let Some(account) = who.account() {
-            self.ctx().admission.close_account(account);
+            self.ctx().admission.close_connections(account);
         }
     }
 
@@ -253,7 +255,6 @@ impl Web {
     }
 }
 
-/// The external directories, with what they need of the other parts.
 /// The webhooks; `https_port` is where our own admin pages are, which none of them may call.
 fn webhooks(ctx: &Context, delivery: &Delivery, https_port: u16) -> hooks::Hooks {
     let delivery = delivery.clone();
@@ -265,6 +266,7 @@ fn webhooks(ctx: &Context, delivery: &Delivery, https_port: u16) -> hooks::Hooks
     hooks::Hooks::new(&ctx.store, ctx.clock.clone(), lookup, own_ports)
 }
 
+/// The external directories, with what they need of the other parts.
 fn sources(ctx: &Context, delivery: &Delivery) -> Sources {
     let (delivery, admission) = (delivery.clone(), ctx.admission.clone());
     let hooks = Hooks {
@@ -275,7 +277,6 @@ fn sources(ctx: &Context, delivery: &Delivery) -> Sources {
                 found.map_err(|why| why.map_or(LookupFailure::NoSuchName, LookupFailure::Silent))
             })
         }),
-        // Web sessions look at the account themselves.
         lock_out: Arc::new(move |account| admission.close_account(account)),
     };
     Sources::new(ctx.store.clone(), ctx.budget.clone(), ctx.clock.clone(), hooks)

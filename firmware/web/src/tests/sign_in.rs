@@ -86,3 +86,23 @@ async fn a_person_changes_his_own() {
     let short = json!({ "old": "correct horse", "new": "nine-char" });
     assert_eq!(admin.post("/api/me/password", short).await.error(), (422, "password-too-short"));
 }
+
+#[tokio::test]
+async fn a_password_that_another_protocol_changed_ends_what_is_signed_in_here() {
+    let office = Office::ready().await;
+    let mut bert = office.signed_in("bert@office.test", "secret-bert").await;
+    let mut anna = office.signed_in("anna@office.test", "secret-anna").await;
+    let mut admin = office.signed_in("admin", "correct horse").await;
+    let bert_is = base::Address::parse("bert@office.test").unwrap();
+    let account = office.web.store().account_by_address(&bert_is);
+    // What the LDAP server does when it has set one.
+    office.web.ctx().admission.close_account(account.unwrap().unwrap().id);
+    assert_eq!(bert.get("/api/me").await.error(), (401, "sign-in-needed"));
+    assert_eq!(anna.get("/api/me").await.status, 200);
+    office.web.ctx().admission.close_account(store::OFFICE);
+    assert_eq!(admin.get("/api/me").await.error(), (401, "sign-in-needed"));
+    // Who changes it here stays.
+    let change = serde_json::json!({ "old": "secret-anna", "new": "violet kettle 93" });
+    assert_eq!(anna.post("/api/me/password", change).await.status, 204);
+    assert_eq!(anna.get("/api/me").await.status, 200);
+}

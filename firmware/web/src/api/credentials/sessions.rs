@@ -134,7 +134,7 @@ fn whose(web: &Web, id: &str) -> Option<Who> {
         return shown.map(|it| it.who);
     }
     let live = web.ctx().admission.sessions(None).into_iter().find(|it| it.id == id)?;
-    Some(if live.account == store::OFFICE { Who::Admin } else { Who::Account(live.account) })
+    Some(Who::of(live.account))
 }
 
 /// Ends one of `of`.
