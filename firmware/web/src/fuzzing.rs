@@ -24,7 +24,8 @@ pub fn people_table(bytes: &[u8]) {
         let Some(address) = person.addresses.first() else { continue };
         let name = person.name.clone().unwrap_or_default();
         let cells = [address.clone(), name.clone()];
-        let file = [b"address,name\r\n".to_vec(), table::line(&cells)].concat();
+        let file = [b"address,name\r\n".to_vec(), table::line(&cells, table::Separator::default())]
+            .concat();
         let again = exchange::parse(Format::Csv, &file, RECORDS_MAX).ok();
         let first = again.and_then(|again| again.records.into_iter().next());
         let is_same = match first.map(|record| record.wanted) {

@@ -73,6 +73,20 @@ impl Identity {
         Self { manages, token: Some(Arc::new(token)), ..known }
     }
 
+    /// The same with the rights of now; `None` for who may not sign in any more.
+    pub(crate) fn again(&self, web: &Web) -> Result<Option<Self>, ApiError> {
+        let now = match self.who {
+            Who::Account(id) => {
+                let account = web.store().account(id)?;
+                let account = account.filter(|account| account.state == AccountState::Active);
+                account.map(|account| Self::new(self.key, self.who, Some(account), self.via))
+            }
+            Who::Token(id) => web.store().token(id)?.map(Self::of_token),
+            Who::Setup | Who::Admin | Who::Socket(_) => Some(self.clone()),
+        };
+        Ok(now.map(|now| Self { address: self.address, ..now }))
+    }
+
     /// True for what is no person: it has nothing of its own, and no way to sign in.
     pub(crate) fn is_machine(&self) -> bool {
         matches!(self.who, Who::Token(_) | Who::Socket(_))

@@ -1,5 +1,6 @@
 // People, domains, groups and where they come from: the part of the box's door that the directory has.
 import { call, del, FileBody, get, patch, post, put, query, seg, type Account, type Domain, type OwnForwarding } from './api';
+import { columnSeparator } from './i18n/index.svelte';
 
 /** One page of a list: how many fit the question, and how many there are at all. */
 export interface Found<T> { items: T[]; found: number; total?: number }
@@ -17,6 +18,9 @@ export interface DirectorySettings { lan_lookup: boolean; own_forwarding: OwnFor
 
 /** People of the box are brought in and taken out; a large file takes a while to be sent. */
 const IMPORT_TIMEOUT_MS = 180_000;
+
+/** A table is for the spreadsheet of whoever asks for it. */
+export const separatorOf = (format: string) => (format === 'csv' ? { separator: columnSeparator() } : {});
 
 export type ImportFormat = 'csv' | 'ldif' | 'vcard';
 export interface ImportLine {
@@ -76,7 +80,7 @@ export const directory = {
     'POST', `/admin/import${query({ ...q })}`, new FileBody(content, 'application/octet-stream'), IMPORT_TIMEOUT_MS,
   ),
   importState: (id: string) => get<ImportReport>(`/admin/import/${seg(id)}`),
-  exportUrl: (format: ImportFormat, domain: string) => `/api/admin/export${query({ format, domain })}`,
+  exportUrl: (format: ImportFormat, domain: string) => `/api/admin/export${query({ format, domain, ...separatorOf(format) })}`,
 
   settings: () => get<DirectorySettings>('/admin/directory'),
   set: (change: Partial<DirectorySettings>) => put<DirectorySettings>('/admin/directory', change),

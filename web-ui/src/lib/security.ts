@@ -1,6 +1,7 @@
 // Who may come in and what was done: app passwords, second factor, sessions, tokens, audit, webhooks.
 // A secret is in an answer once, when it was made; nothing here keeps it.
 import { ApiError, del, get, post, query, seg } from './api';
+import { separatorOf } from './directory';
 
 export const PROTOCOLS = ['imap', 'pop3', 'smtp', 'dav', 'ldap'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
@@ -65,5 +66,5 @@ export const security = {
   deleteToken: (id: number) => del(`/admin/tokens/${id}`),
 
   audit: (q: AuditQuery) => get<{ items: AuditEntry[]; next: number | null }>(`/admin/audit${query({ ...q })}`),
-  auditUrl: (q: AuditQuery, format: 'csv' | 'jsonl') => `/api/admin/audit/export${query({ ...q, format })}`,
+  auditUrl: (q: AuditQuery, format: 'csv' | 'jsonl') => `/api/admin/audit/export${query({ ...q, format, ...separatorOf(format) })}`,
 };

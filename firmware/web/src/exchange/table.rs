@@ -162,9 +162,25 @@ fn guarded(cell: &str) -> String {
     cell.to_owned()
 }
 
+/// What stands before a table, so that a spreadsheet takes it for UTF-8.
+pub(crate) const MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// What parts the cells of a table that is written. Where numbers have a comma, spreadsheets open a table with
+/// semicolons and put one with commas into a single column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Separator {
+    #[default]
+    Comma,
+    Semicolon,
+}
+
 /// One line of a table.
-pub(crate) fn line(cells: &[String]) -> Vec<u8> {
-    let mut writer = WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+pub(crate) fn line(cells: &[String], separator: Separator) -> Vec<u8> {
+    let delimiter = if separator == Separator::Semicolon { b';' } else { b',' };
+    let mut writer = WriterBuilder::new();
+    writer.terminator(csv::Terminator::CRLF).delimiter(delimiter);
+    let mut writer = writer.from_writer(Vec::new());
     // Into memory; a record of strings cannot fail there.
     drop(writer.write_record(cells.iter().map(|cell| guarded(cell))));
     writer.into_inner().unwrap_or_default()

@@ -114,7 +114,7 @@ fn tables_are_read_as_they_are_written() {
         let mut table = b"address,name,description,title\r\n".to_vec();
         let cells: Vec<String> =
             ["a@b.test"].iter().chain(&cells[..3]).map(|cell| (*cell).to_owned()).collect();
-        table.extend(table::line(&cells));
+        table.extend(table::line(&cells, table::Separator::default()));
         let person = only(Format::Csv, &table);
         assert_eq!(person.name.unwrap_or_default(), cells[1]);
         assert_eq!(

@@ -17,7 +17,7 @@ pub(super) async fn import(by: &mut Browser, query: &str, file: &[u8]) -> Answer
     by.send_raw(request.body(Body::from(file.to_vec())).unwrap()).await
 }
 
-/// The report of an import that goes on behind its request.
+/// The report of an import that goes on behind its request; `by` asks for it.
 async fn at_its_end(by: &mut Browser, answer: Answer) -> Value {
     assert_eq!(answer.status, 202, "{answer:?}");
     let path = format!("/api/admin/import/{}", answer.json["id"].as_str().unwrap());
@@ -229,6 +229,12 @@ async fn an_export_makes_the_same_people_elsewhere() {
     let entry = second.web.store().entry("uid=erik,ou=people,dc=branch,dc=test").unwrap().unwrap();
     assert_eq!(entry.attributes["carlicense"], [b"B-X 1".to_vec()]);
 
+    // As spreadsheets want it where the comma is in numbers.
+    let german = export(&first, "format=csv&separator=semicolon").await;
+    assert!(german.starts_with("\u{feff}address;name;"), "{german}");
+    let again =
+        import(&mut admin, "format=csv&existing=update&dry_run=true", german.as_bytes()).await;
+    assert_eq!(counts(&again.json), [0, 4, 0, 0], "{again:?}");
     // A table of them changes nothing where they are, and makes them where they are not.
     let table = export(&first, "format=csv").await;
     let again = import(&mut admin, "format=csv&existing=update", table.as_bytes()).await;
@@ -364,4 +370,33 @@ async fn a_table_that_shows_one_number_takes_no_other_away() {
         assert_eq!(again.json["errors"], 0, "{again:?}");
         assert_eq!(numbers(), expected);
     }
+}
+
+#[tokio::test]
+async fn rights_that_change_while_passwords_are_hashed_count() {
+    let (office, mut bert) = with_a_domain_below().await;
+    let mut admin = office.signed_in("admin", "correct horse").await;
+    let carl = json!({ "address": "carl@office.test", "password": "secret-carl" });
+    let made = admin.post("/api/admin/accounts", carl).await.json;
+    let carl = format!("/api/admin/accounts/{}", made["id"]);
+    let many: String = (0..40).map(|n| format!("p{n}@office.test,violet-kettle\n")).collect();
+    let table = format!("address,password\n{many}carl@office.test,violet-kettle\n");
+    let query = "format=csv&existing=update";
+    let running = import(&mut bert, query, table.as_bytes()).await;
+    let owns = json!({ "is_admin": true });
+    assert_eq!(admin.send("PATCH", &carl, Some(owns)).await.status, 200);
+    let done = at_its_end(&mut bert, running).await;
+    assert_eq!((&done["state"], &done["errors"]), (&json!("refused"), &json!(1)), "{done}");
+    assert_eq!(done["lines"][40]["error"], "forbidden");
+    office.signed_in("carl@office.test", "secret-carl").await;
+
+    // Who may not do it any more does it no more.
+    let table = format!("address,password\n{many}");
+    let running = import(&mut bert, query, table.as_bytes()).await;
+    let id = office.web.store().account_by_address(&Address::parse("bert@office.test").unwrap());
+    let path = format!("/api/admin/accounts/{}", id.unwrap().unwrap().id.0);
+    let none = json!({ "manages": [] });
+    assert_eq!(admin.send("PATCH", &path, Some(none)).await.status, 200);
+    let done = at_its_end(&mut admin, running).await;
+    assert_eq!((&done["state"], &done["created"]), (&json!("refused"), &json!(0)), "{done}");
 }

@@ -95,6 +95,10 @@ export function plural(stem: PluralStem, n: number): string {
 }
 export type PluralStem = { [K in MessageKey]: K extends `${infer S}.one` ? S : never }[MessageKey];
 
+/** What parts the columns of a table that a spreadsheet opens: where numbers have a comma it is a semicolon. */
+export const columnSeparator = (): 'comma' | 'semicolon' =>
+  new Intl.NumberFormat(current.language).format(0.5).includes(',') ? 'semicolon' : 'comma';
+
 export const formatNumber = (n: number): string => new Intl.NumberFormat(current.language).format(n);
 
 /** 1536 -> "1.5 KB". Powers of 1024 under their everyday names, as mail programs show them. */

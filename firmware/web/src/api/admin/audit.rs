@@ -11,6 +11,7 @@ use store::{AuditChange, AuditFilter, AuditRow};
 use crate::Web;
 use crate::api::deleted::time_of;
 use crate::error::ApiError;
+use crate::exchange::table::{self, Separator};
 use crate::input::Params;
 use crate::streamed;
 
@@ -34,6 +35,9 @@ pub(super) struct Query {
     since: Option<String>,
     until: Option<String>,
     format: Option<String>,
+    /// Of a table.
+    #[serde(default)]
+    separator: Separator,
 }
 
 impl Query {
@@ -111,9 +115,10 @@ pub(super) async fn export(
         Some("csv") => (Format::Csv, "text/csv; charset=utf-8", "audit.csv"),
         _ => return Err(ApiError::invalid("format-unknown").field("format")),
     };
-    let (store, filter) = (web.store().clone(), query.filter()?);
+    let (store, filter, separator) = (web.store().clone(), query.filter()?, query.separator);
     let body = streamed::body(move |pieces| {
-        if format == Format::Csv && !pieces.send(csv_line(&CSV_HEAD.map(str::to_owned))) {
+        let head = table::line(&CSV_HEAD.map(str::to_owned), separator);
+        if format == Format::Csv && !pieces.send([table::MARK, &head].concat()) {
             return Ok(());
         }
         let mut after = 0;
@@ -121,7 +126,8 @@ pub(super) async fn export(
             let page = store.audit_after(after, CHUNK, &filter)?;
             let Some(next) = page.next else { return Ok(()) };
             after = next;
-            let lines: Vec<u8> = page.rows.iter().flat_map(|row| line(row, format)).collect();
+            let lines: Vec<u8> =
+                page.rows.iter().flat_map(|row| line(row, format, separator)).collect();
             if !lines.is_empty() && !pieces.send(lines) {
                 return Ok(());
             }
@@ -135,7 +141,7 @@ pub(super) async fn export(
 
 const CSV_HEAD: [&str; 8] = ["seq", "at", "who", "via", "address", "action", "target", "changes"];
 
-fn line(row: &AuditRow, format: Format) -> Vec<u8> {
+fn line(row: &AuditRow, format: Format, separator: Separator) -> Vec<u8> {
     let view = RowView::from(row);
     if format == Format::Jsonl {
         let mut line = serde_json::to_vec(&view).unwrap_or_default();
@@ -143,7 +149,7 @@ fn line(row: &AuditRow, format: Format) -> Vec<u8> {
         return line;
     }
     let via = serde_json::to_value(view.via).unwrap_or_default();
-    csv_line(&[
+    let cells = [
         view.seq.to_string(),
         view.at,
         view.who.to_owned(),
@@ -152,40 +158,12 @@ fn line(row: &AuditRow, format: Format) -> Vec<u8> {
         view.action.to_owned(),
         view.target.to_owned(),
         view.changes.iter().map(in_words).collect::<Vec<_>>().join("\n"),
-    ])
+    ];
+    table::line(&cells, separator)
 }
 
 /// `cn: Anna Berg -> Anna Kern`.
 fn in_words(change: &AuditChange) -> String {
     let (before, after) = (change.before.join(", "), change.after.join(", "));
     format!("{}: {before} -> {after}", change.name)
-}
-
-/// RFC 4180. What a spreadsheet would take for a formula begins with an apostrophe.
-fn csv_line(cells: &[String]) -> Vec<u8> {
-    let cell = |text: &String| {
-        let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-        let text = text.replace('"', "\"\"");
-        format!("\"{}{text}\"", if is_formula { "'" } else { "" })
-    };
-    let mut line = cells.iter().map(cell).collect::<Vec<_>>().join(",");
-    line.push_str("\r\n");
-    line.into_bytes()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_are_no_formulas() {
-        let line = |cells: &[&str]| {
-            let cells: Vec<String> = cells.iter().map(ToString::to_string).collect();
-            String::from_utf8(csv_line(&cells)).unwrap()
-        };
-        for text in ["=1+1", "+49", "-1", "@sum", "\tx", "\rx"] {
-            assert_eq!(line(&[text]), format!("\"'{text}\"\r\n"));
-        }
-        assert_eq!(line(&["a \"b\"", "", "1,2\n3"]), "\"a \"\"b\"\"\",\"\",\"1,2\n3\"\r\n");
-    }
 }

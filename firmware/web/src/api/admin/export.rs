@@ -14,7 +14,8 @@ use store::{Account, AccountState, DirectorySearch, Entry, EntryId, Scope, Store
 
 use crate::Web;
 use crate::error::ApiError;
-use crate::exchange::{Format, cards, table};
+use crate::exchange::table::{self, Separator};
+use crate::exchange::{Format, cards};
 use crate::guard::{Identity, Person};
 use crate::input::Params;
 use crate::rules::{self, MB};
@@ -27,6 +28,9 @@ const CHUNK: usize = 64;
 #[serde(deny_unknown_fields)]
 pub(super) struct Query {
     format: Format,
+    /// Of a table.
+    #[serde(default)]
+    separator: Separator,
     #[serde(default)]
     domain: String,
     #[serde(default)]
@@ -47,13 +51,14 @@ pub(super) async fn run(
     }
     let wanted = Wanted::of(&web, &by, &query.domain)?;
     let store = web.store().clone();
-    let with_hashes = query.hashes;
+    let (with_hashes, separator) = (query.hashes, query.separator);
+    let writing = Writing { wanted, format, separator, with_hashes };
     let body = streamed::body(move |pieces| {
-        if !pieces.send(head(format)) {
+        if !pieces.send(writing.head()) {
             return Ok(());
         }
         let mut ids: Vec<EntryId> = Vec::new();
-        for base in wanted.bases()? {
+        for base in writing.wanted.bases()? {
             ids.extend(all_below(&store, &base)?);
         }
         // A domain may stand below another one.
@@ -62,7 +67,7 @@ pub(super) async fn run(
         for chunk in ids.chunks(CHUNK) {
             let mut text = Vec::new();
             for id in chunk {
-                text.extend(one(&store, &wanted, *id, format, with_hashes)?);
+                text.extend(writing.one(&store, *id)?);
             }
             if !text.is_empty() && !pieces.send(text) {
                 return Ok(());
@@ -160,42 +165,47 @@ const ATTRIBUTES: [(&str, &str); 13] = [
     ("description", "description"),
 ];
 
-fn head(format: Format) -> Vec<u8> {
-    match format {
-        // The mark tells a spreadsheet that the text is UTF-8.
-        Format::Csv => {
-            let names = COLUMNS.iter().chain(ATTRIBUTES.iter().map(|(name, _)| name));
-            let names: Vec<String> = names.map(|name| (*name).to_owned()).collect();
-            [b"\xEF\xBB\xBF".as_slice(), &table::line(&names)].concat()
-        }
-        Format::Ldif => b"version: 1\n\n".to_vec(),
-        Format::Vcard => Vec::new(),
-    }
+/// What is written, and how.
+struct Writing {
+    wanted: Wanted,
+    format: Format,
+    separator: Separator,
+    with_hashes: bool,
 }
 
-fn one(
-    store: &Store,
-    wanted: &Wanted,
-    id: EntryId,
-    format: Format,
-    with_hashes: bool,
-) -> Result<Vec<u8>, StoreError> {
-    let Some(entry) = store.directory()?.entry(id)? else { return Ok(Vec::new()) };
-    let dn = Dn::parse(&entry.written_dn).map_err(StoreError::Refused)?;
-    if !wanted.takes(&dn) {
-        return Ok(Vec::new());
+impl Writing {
+    fn head(&self) -> Vec<u8> {
+        match self.format {
+            Format::Csv => {
+                let names = COLUMNS.iter().chain(ATTRIBUTES.iter().map(|(name, _)| name));
+                let names: Vec<String> = names.map(|name| (*name).to_owned()).collect();
+                [table::MARK, &table::line(&names, self.separator)].concat()
+            }
+            Format::Ldif => b"version: 1\n\n".to_vec(),
+            Format::Vcard => Vec::new(),
+        }
     }
-    Ok(match (format, entry.account) {
-        (Format::Ldif, _) => record(&entry, &dn, with_hashes),
-        (Format::Csv, Some(account)) => {
-            store.account(account)?.map(|account| row(&account, &entry)).unwrap_or_default()
+
+    fn one(&self, store: &Store, id: EntryId) -> Result<Vec<u8>, StoreError> {
+        let Some(entry) = store.directory()?.entry(id)? else { return Ok(Vec::new()) };
+        let dn = Dn::parse(&entry.written_dn).map_err(StoreError::Refused)?;
+        if !self.wanted.takes(&dn) {
+            return Ok(Vec::new());
         }
-        (Format::Csv, None) => Vec::new(),
-        (Format::Vcard, account) if account.is_some() || is_contact(&entry) => {
-            cards::card(&entry.attributes)
-        }
-        (Format::Vcard, _) => Vec::new(),
-    })
+        Ok(match (self.format, entry.account) {
+            (Format::Ldif, _) => record(&entry, &dn, self.with_hashes),
+            (Format::Csv, Some(account)) => {
+                let account = store.account(account)?;
+                let row = |account| table::line(&row(&account, &entry), self.separator);
+                account.map(row).unwrap_or_default()
+            }
+            (Format::Csv, None) => Vec::new(),
+            (Format::Vcard, account) if account.is_some() || is_contact(&entry) => {
+                cards::card(&entry.attributes)
+            }
+            (Format::Vcard, _) => Vec::new(),
+        })
+    }
 }
 
 fn is_contact(entry: &Entry) -> bool {
@@ -216,7 +226,7 @@ fn record(entry: &Entry, dn: &Dn, with_hashes: bool) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn row(account: &Account, entry: &Entry) -> Vec<u8> {
+fn row(account: &Account, entry: &Entry) -> Vec<String> {
     let first = |key: &str| {
         let value = entry.attributes.get(key).and_then(|values| values.first());
         value.map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
@@ -238,7 +248,7 @@ fn row(account: &Account, entry: &Entry) -> Vec<u8> {
         first("givenname"),
     ];
     cells.extend(ATTRIBUTES.iter().map(|(_, key)| first(key)));
-    table::line(&cells)
+    cells
 }
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ pub(super) struct Query {
 /// An import with all it needs to go on by itself.
 struct Import {
     web: Web,
+    by: Identity,
     store: Store,
     id: String,
     options: ImportOptions,
@@ -117,6 +118,7 @@ pub(super) async fn run(
     let import = Import {
         store: by.store(&web),
         web,
+        by,
         id: hex::encode(&id),
         options: ImportOptions { updates, is_partial: query.partial, is_trial: false },
         columns,
@@ -237,9 +239,13 @@ impl Import {
         self.write().await.map_err(|err| err.code())
     }
 
-    /// The real act. What changed since the trial is told as its lines' errors.
+    /// The real act. What changed since the trial is told as its lines' errors: that was minutes ago where
+    /// passwords were hashed, and rights may be others now.
     async fn write(&mut self) -> Result<imports::State, ApiError> {
-        let is_written = self.act(false).await?;
+        let by = self.by.again(&self.web)?.ok_or_else(|| ApiError::forbidden("forbidden"))?;
+        refuse_foreign(&self.web, &by, self.options.updates, &mut self.planned)?;
+        let is_refused = self.planned.iter().any(|planned| planned.record.is_err());
+        let is_written = self.act(is_refused && !self.options.is_partial).await?;
         Ok(if is_written { imports::State::Done } else { imports::State::Refused })
     }
 
