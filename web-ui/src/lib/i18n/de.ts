@@ -335,6 +335,7 @@ export const de: Catalogue = {
   'aliases.address': 'Gemeinsame Adresse',
   'aliases.targets': 'Geht an',
   'aliases.targets.hint': 'Eine Mailadresse je Zeile. Auch Adressen anderswo sind erlaubt.',
+  'aliases.search': 'Adresse suchen',
   'aliases.empty': 'Es gibt noch keine gemeinsamen Adressen.',
   'aliases.new.title': 'Neue gemeinsame Adresse',
   'aliases.edit.title': 'Gemeinsame Adresse {address}',

@@ -337,6 +337,7 @@ export const en = {
   'aliases.address': 'Shared address',
   'aliases.targets': 'Goes to',
   'aliases.targets.hint': 'One mail address on each line. Addresses elsewhere are allowed.',
+  'aliases.search': 'Search for an address',
   'aliases.empty': 'There are no shared addresses yet.',
   'aliases.new.title': 'New shared address',
   'aliases.edit.title': 'Shared address {address}',

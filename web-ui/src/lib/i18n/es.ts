@@ -335,6 +335,7 @@ export const es: Catalogue = {
   'aliases.address': 'Dirección común',
   'aliases.targets': 'Va a',
   'aliases.targets.hint': 'Una dirección por línea. También se permiten direcciones de fuera.',
+  'aliases.search': 'Buscar una dirección',
   'aliases.empty': 'Todavía no hay direcciones comunes.',
   'aliases.new.title': 'Dirección común nueva',
   'aliases.edit.title': 'Dirección común {address}',

@@ -335,6 +335,7 @@ export const fr: Catalogue = {
   'aliases.address': 'Adresse commune',
   'aliases.targets': 'Transmet à',
   'aliases.targets.hint': 'Une adresse par ligne. Des adresses extérieures sont permises.',
+  'aliases.search': 'Chercher une adresse',
   'aliases.empty': 'Il n’y a pas encore d’adresse commune.',
   'aliases.new.title': 'Nouvelle adresse commune',
   'aliases.edit.title': 'Adresse commune {address}',

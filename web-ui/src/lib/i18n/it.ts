@@ -335,6 +335,7 @@ export const it: Catalogue = {
   'aliases.address': 'Indirizzo comune',
   'aliases.targets': 'Va a',
   'aliases.targets.hint': 'Un indirizzo per riga. Sono ammessi anche indirizzi esterni.',
+  'aliases.search': 'Cercare un indirizzo',
   'aliases.empty': 'Non ci sono ancora indirizzi comuni.',
   'aliases.new.title': 'Nuovo indirizzo comune',
   'aliases.edit.title': 'Indirizzo comune {address}',

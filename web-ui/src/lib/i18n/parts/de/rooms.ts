@@ -9,6 +9,8 @@ export const rooms: Record<keyof typeof en, string> = {
   'sort.by': 'Sortieren nach',
   'filter.all': 'Alle',
   'filter.nothing': 'Zu diesen Filtern passt nichts.',
+  'list.hidden.one': 'Eine weitere Zeile wird nicht gezeigt. Die Suche findet sie.',
+  'list.hidden.other': '{n} weitere Zeilen werden nicht gezeigt. Die Suche findet sie.',
   'admin.wing.people': 'Personen',
   'admin.wing.mail': 'Mail',
   'admin.wing.server': 'Server',

@@ -7,6 +7,8 @@ export const rooms = {
   'sort.by': 'Sort by',
   'filter.all': 'All',
   'filter.nothing': 'Nothing fits these filters.',
+  'list.hidden.one': 'One more is not shown. The search finds it.',
+  'list.hidden.other': '{n} more are not shown. The search finds them.',
   'admin.wing.people': 'People',
   'admin.wing.mail': 'Mail',
   'admin.wing.server': 'Server',

@@ -9,6 +9,8 @@ export const rooms: Record<keyof typeof en, string> = {
   'sort.by': 'Ordenar por',
   'filter.all': 'Todos',
   'filter.nothing': 'Nada coincide con estos filtros.',
+  'list.hidden.one': 'Hay una línea más que no se muestra. La búsqueda la encuentra.',
+  'list.hidden.other': 'Hay {n} líneas más que no se muestran. La búsqueda las encuentra.',
   'admin.wing.people': 'Personas',
   'admin.wing.mail': 'Correo',
   'admin.wing.server': 'Servidor',

@@ -9,6 +9,8 @@ export const rooms: Record<keyof typeof en, string> = {
   'sort.by': 'Trier par',
   'filter.all': 'Tous',
   'filter.nothing': 'Rien ne correspond à ces filtres.',
+  'list.hidden.one': 'Une ligne de plus n’est pas affichée. La recherche la trouve.',
+  'list.hidden.other': '{n} autres lignes ne sont pas affichées. La recherche les trouve.',
   'admin.wing.people': 'Personnes',
   'admin.wing.mail': 'Courrier',
   'admin.wing.server': 'Serveur',

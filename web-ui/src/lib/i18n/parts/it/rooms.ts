@@ -9,6 +9,8 @@ export const rooms: Record<keyof typeof en, string> = {
   'sort.by': 'Ordina per',
   'filter.all': 'Tutti',
   'filter.nothing': 'Nulla corrisponde a questi filtri.',
+  'list.hidden.one': 'Un’altra riga non è mostrata. La ricerca la trova.',
+  'list.hidden.other': 'Altre {n} righe non sono mostrate. La ricerca le trova.',
   'admin.wing.people': 'Persone',
   'admin.wing.mail': 'Posta',
   'admin.wing.server': 'Server',
