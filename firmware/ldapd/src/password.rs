@@ -6,7 +6,7 @@
 use directory::{Attributes, Code, Modification};
 use ldap3_lber::common::TagClass;
 use ldap3_proto::proto::LdapOp;
-use session::password::{self, Holder};
+use session::password::Holder;
 use session::rules::{Role, Target};
 use session::{LoginError, schemes};
 use store::{Account, AccountChange};
@@ -54,17 +54,6 @@ fn clear(password: &[u8]) -> Result<&str, Fail> {
         .ok_or_else(|| refused(Code::ConstraintViolation, "a password is text of 1 to 1024 bytes"))
 }
 
-fn must_be_strong(text: &str, holder: Holder, about: &[&str]) -> Result<(), Fail> {
-    password::check(text, holder, about)
-        .map_err(|why| refused(Code::ConstraintViolation, why.detail))
-}
-
-/// The rules of `session::password` for the password of an account.
-fn must_be_strong_for(account: &Account, text: &str) -> Result<(), Fail> {
-    let address = account.address.to_string();
-    must_be_strong(text, Holder::of(account.is_admin), &[&address, &account.name])
-}
-
 /// True for `{SCHEME}value`.
 fn names_a_scheme(value: &str) -> bool {
     let scheme = value.strip_prefix('{').and_then(|rest| rest.split_once('}'));
@@ -78,6 +67,19 @@ impl Session {
     fn busy(&self, why: &LoginError) -> Fail {
         tracing::warn!(session = self.conn.session(), err = %why, "no password hash");
         refused(Code::Busy, "too busy, try again later")
+    }
+
+    async fn must_be_strong(&self, text: &str, holder: Holder, about: &[&str]) -> Result<(), Fail> {
+        let judged = self.conn.ctx().auth.judge(text, holder, about).await;
+        let judged = judged.map_err(|why| self.busy(&why))?;
+        judged.map_err(|why| refused(Code::ConstraintViolation, why.detail))
+    }
+
+    /// The rules of `session::password` for the password of an account.
+    async fn must_be_strong_for(&self, account: &Account, text: &str) -> Result<(), Fail> {
+        let address = account.address.to_string();
+        let about = [address.as_str(), &account.name];
+        self.must_be_strong(text, Holder::of(account.is_admin), &about).await
     }
 
     /// What is stored of a password that a client wrote: the value of userPassword, and of authPassword if
@@ -102,8 +104,8 @@ impl Session {
         let auth = &self.conn.ctx().auth;
         match account {
             _ if is_free => {}
-            Some(account) => must_be_strong_for(account, text)?,
-            None => must_be_strong(text, Holder::Person, &[])?,
+            Some(account) => self.must_be_strong_for(account, text).await?,
+            None => self.must_be_strong(text, Holder::Person, &[]).await?,
         }
         let record = match account {
             Some(account) => auth.hash_again(account, text).await,
@@ -272,8 +274,8 @@ impl Session {
         let text = clear(new)?.to_owned();
         match &whose {
             _ if made.is_some() => {}
-            Some(account) => must_be_strong_for(account, &text)?,
-            None => must_be_strong(&text, Holder::Admin, &[crate::bind::ADMIN])?,
+            Some(account) => self.must_be_strong_for(account, &text).await?,
+            None => self.must_be_strong(&text, Holder::Admin, &[crate::bind::ADMIN]).await?,
         }
         let auth = &self.conn.ctx().auth;
         let record = match &whose {

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 use crate::elsewhere::PasswordKeeper;
 use crate::sasl::scram::Verifier;
 use crate::throttle::{Attempt, Throttle, Verdict};
-use crate::{LoginError, app_password, schemes};
+use crate::{LoginError, app_password, password, schemes};
 
 /// Logins that may wait for a hash before the next is told to come later.
 const WAITING_MAX: usize = 2_000;
@@ -145,6 +145,26 @@ impl Auth {
     async fn turn(&self) -> Result<SemaphorePermit<'_>, LoginError> {
         let _waiting = self.shared.waiting.try_acquire().map_err(|_| LoginError::Busy)?;
         self.shared.at_once.acquire().await.map_err(|_| LoginError::Busy)
+    }
+
+    /// As [`password::check`], away from the runtime's threads: some passwords are not judged at once.
+    ///
+    /// # Errors
+    /// [`LoginError::Busy`].
+    pub async fn judge(
+        &self,
+        text: &str,
+        holder: password::Holder,
+        about: &[&str],
+    ) -> Result<Result<(), password::Weakness>, LoginError> {
+        let text = text.to_owned();
+        let about: Vec<String> = about.iter().map(ToString::to_string).collect();
+        let _turn = self.turn().await?;
+        off_thread(move || {
+            let about: Vec<&str> = about.iter().map(String::as_str).collect();
+            password::check(&text, holder, &about)
+        })
+        .await
     }
 
     /// What is to be stored of a new password: its PHC string, and behind a space its SCRAM verifier.

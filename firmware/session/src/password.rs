@@ -9,6 +9,9 @@ use zxcvbn::zxcvbn;
 
 /// Longest password, characters.
 const MAX: usize = 256;
+/// Characters that the judgement looks at: with more of them a password that was made for it (letters that may be
+/// digits, over and over) keeps a core busy for two seconds.
+const JUDGED_MAX: usize = 24;
 /// Words about its owner that are looked for in a password, and the shortest of them, characters.
 const WORDS_MAX: usize = 32;
 const WORD_MIN: usize = 3;
@@ -64,7 +67,7 @@ impl Weakness {
 }
 
 /// From 0 (at the top of every list) to 4 (more than 10^10 guesses). `about` is what is known of its owner: login,
-/// name, domain. Of long passwords the first 100 characters count.
+/// name, domain. Of long passwords the first [`JUDGED_MAX`] characters count.
 #[must_use]
 pub fn score(text: &str, about: &[&str]) -> u8 {
     let joined: Vec<String> =
@@ -78,7 +81,8 @@ pub fn score(text: &str, about: &[&str]) -> u8 {
         .filter(|word| word.chars().count() >= WORD_MIN)
         .take(WORDS_MAX)
         .collect();
-    u8::from(zxcvbn(text, &words).score())
+    let judged: String = text.chars().take(JUDGED_MAX).collect();
+    u8::from(zxcvbn(&judged, &words).score())
 }
 
 /// Whether a password is taken.
@@ -145,6 +149,13 @@ mod tests {
         }
         assert!(check("password", Holder::Person, &[]).is_err());
         assert!(check(&"ab cd ".repeat(50), Holder::Person, &[]).is_err());
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_long_password_is_judged() {
+        let weak = "a".repeat(JUDGED_MAX);
+        assert_eq!(score(&format!("{weak}slate-otter-dune-27-bicycle"), &[]), score(&weak, &[]));
+        assert_eq!(score(&"slate-otter-dune-27-bicycle ".repeat(8), &[]), 4);
     }
 
     #[test]

@@ -65,3 +65,16 @@ fn an_app_password_does_not_set_the_password_of_its_owner() -> Result<()> {
     office.person("boss", app, "ldappasswd", &["-s", "otter dune slate", ben]).must_be(0);
     Ok(())
 }
+
+/// RFC 4513 §5.2.1.8: by either kind of name one may ask to be oneself, and nobody else.
+#[test]
+fn a_client_may_ask_to_act_as_itself() {
+    let office = Office::new();
+    let scram = ["-Q", "-Y", "SCRAM-SHA-256", "-U", "anna@office.test", "-w", "secret-anna"];
+    let code = |name: &str| office.run("ldapwhoami", &scram, &["-X", name], "").code();
+    assert_eq!(code("u:anna@office.test"), 0);
+    assert_eq!(code("dn:UID=Anna, OU=people, DC=office, DC=test"), 0);
+    for other in ["u:ben@office.test", "dn:uid=ben,ou=people,dc=office,dc=test", "dn:", "u:"] {
+        assert_ne!(code(other), 0, "{other}");
+    }
+}

@@ -163,10 +163,23 @@ impl Exchange {
     /// RFC 4616 §2, RFC 5802 §5.1: whom to act as; here one may be oneself by any of one's names. Asked
     /// behind the password, so that it tells nobody whether a name exists.
     fn may_act_as(&self, authzid: &str, account: &Account) -> Result<(), LoginError> {
-        if authzid.is_empty() || authzid == self.login || self.auth.is_name_of(authzid, account)? {
+        if authzid.is_empty() || self.is_oneself(authzid, account)? {
             return Ok(());
         }
         Err(LoginError::NotAllowed)
+    }
+
+    fn is_oneself(&self, authzid: &str, account: &Account) -> Result<bool, LoginError> {
+        let mut name = authzid;
+        // RFC 4513 §5.2.1.8: there a name says of which kind it is.
+        if self.protocol == Protocol::Ldap {
+            if let Some(dn) = authzid.strip_prefix("dn:") {
+                let entry = self.auth.store().entry(dn)?;
+                return Ok(entry.is_some_and(|entry| entry.account == Some(account.id)));
+            }
+            name = authzid.strip_prefix("u:").unwrap_or(authzid);
+        }
+        Ok(name == self.login || self.auth.is_name_of(name, account)?)
     }
 
     async fn scram_first(&mut self, is_plus: bool, message: &[u8]) -> Result<Step, LoginError> {
