@@ -1,5 +1,8 @@
 // People, domains, groups and where they come from: the part of the box's door that the directory has.
-import { call, del, FileBody, get, patch, post, put, query, seg, type Account, type Domain, type OwnForwarding } from './api';
+import {
+  call, del, FileBody, get, MANY_TIMEOUT_MS, patch, post, put, query, seg,
+  type Account, type Domain, type OwnForwarding,
+} from './api';
 import { columnSeparator } from './i18n/index.svelte';
 
 /** One page of a list: how many fit the question, and how many there are at all. */
@@ -94,7 +97,7 @@ export const directory = {
 
   source: (domain: string) => get<Source>(sourceOf(domain)),
   setSource: (domain: string, s: SourceChange) => put<Source>(sourceOf(domain), s),
-  deleteSource: (domain: string) => del(sourceOf(domain)),
+  deleteSource: (domain: string) => call<undefined>('DELETE', sourceOf(domain), undefined, MANY_TIMEOUT_MS),
   testSource: (domain: string, s: SourceChange) => call<SourceTest>('POST', `${sourceOf(domain)}/test`, s, SOURCE_TIMEOUT_MS),
   sync: (domain: string) => post<{ started: boolean }>(`${sourceOf(domain)}/sync`),
   sourceStatus: (domain: string) => get<SourceStatus>(`${sourceOf(domain)}/status`),
