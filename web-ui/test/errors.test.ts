@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ApiError, errorFrom } from '../src/lib/api';
 import { asApiError, codeText, errorText, fieldOf } from '../src/lib/errors';
+import { hasKey } from '../src/lib/i18n/index.svelte';
 import { changeOf, draftOf } from '../src/lib/outbound';
 import { networkOf } from '../src/lib/network';
 import { strengthOf, suggestPassword } from '../src/lib/password';
@@ -25,6 +28,17 @@ describe('refusals', () => {
     expect(codeText('brand-new')).toContain('brand-new');
     expect(asApiError(new TypeError('x')).code).toBe('page-bug');
     expect(asApiError(new ApiError(0, 'unreachable')).status).toBe(0);
+  });
+});
+
+describe('the contract', () => {
+  const contract = readFileSync(join(import.meta.dirname, '../../firmware/web/openapi.yaml'), 'utf8');
+  const refusals = contract.split('\n').filter((line) => line.includes('responses/Error'));
+  const codes = new Set(refusals.flatMap((line) => [...line.matchAll(/`([a-z][a-z0-9-]+)`/g)].map((m) => m[1] ?? '')));
+  codes.delete('admin'); // a login, not a refusal
+  test.each([...codes])('%s has words', (code) => {
+    expect(codes.size).toBeGreaterThan(50);
+    expect(hasKey(`err.${code}`)).toBe(true);
   });
 });
 

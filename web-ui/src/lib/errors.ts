@@ -27,10 +27,13 @@ export function asApiError(thrown: unknown): ApiError {
   return new ApiError(-1, 'page-bug', undefined, String(thrown));
 }
 
-/** The words for a refusal; another system of the office says itself why it refused. */
+/** Another system of the office, and the directory, say themselves why they refused. */
+const WITH_DETAIL = ['refused-by-webhook', 'refused'];
+
+/** The words for a refusal. */
 export function errorText(e: ApiError): string {
   const text = codeText(e.code, e.retryAfterSecs);
-  return e.code === 'refused-by-webhook' && e.detail ? `${text} ${e.detail}` : text;
+  return WITH_DETAIL.includes(e.code) && e.detail ? `${text} ${e.detail}` : text;
 }
 
 /** First part of the path of the field that is wrong: `users.3.address` -> `users`. */
