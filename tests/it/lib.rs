@@ -33,4 +33,6 @@ mod slapd;
 #[cfg(test)]
 mod transcripts;
 #[cfg(test)]
+mod utilities;
+#[cfg(test)]
 mod webhooks;

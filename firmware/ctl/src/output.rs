@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::failure::Failure;
 
@@ -15,13 +15,14 @@ pub(crate) fn error(failure: &Failure) {
     drop(writeln!(io::stderr(), "postroom: {failure}"));
 }
 
-/// Writes a text to standard output.
-pub(crate) fn text(text: &str) -> Result<(), Failure> {
+/// Writes a text to standard output. Answers whether somebody reads on.
+pub(crate) fn text(text: &str) -> Result<bool, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
         // Whoever reads has seen enough.
-        Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        done => done.map_err(|err| Failure::Local("writing".to_owned(), err)),
+        Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(err) => Err(Failure::Local("writing".to_owned(), err)),
     }
 }
 
@@ -45,24 +46,85 @@ pub(crate) fn json(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
+/// A list that is shown a page at a time: one table, or one JSON document.
+#[derive(Debug)]
+pub(crate) enum Listing<'c> {
+    /// The widths are those of the first page.
+    Table { columns: &'c [&'c str], widths: Vec<usize> },
+    /// Whether an item stands already.
+    Json { is_begun: bool },
+}
+
+impl<'c> Listing<'c> {
+    pub(crate) fn table(columns: &'c [&'c str]) -> Self {
+        Self::Table { columns, widths: Vec::new() }
+    }
+
+    pub(crate) fn json() -> Self {
+        Self::Json { is_begun: false }
+    }
+
+    /// The text of one more page.
+    pub(crate) fn page(&mut self, items: &[Value]) -> String {
+        match self {
+            Self::Table { columns, widths } => {
+                let head = widths.is_empty().then(|| columns.iter().map(|c| c.to_uppercase()));
+                let rows = items
+                    .iter()
+                    .map(|item| columns.iter().map(|name| cell(&item[*name])).collect());
+                let lines: Vec<Vec<String>> =
+                    head.into_iter().map(Iterator::collect).chain(rows).collect();
+                if widths.is_empty() {
+                    *widths = (0..columns.len()).map(|column| width(&lines, column)).collect();
+                }
+                lines.iter().map(|line| aligned(line, widths)).collect()
+            }
+            Self::Json { is_begun } => {
+                let mut out = String::new();
+                for item in items {
+                    out.push_str(if *is_begun { ",\n    " } else { "{\n  \"items\": [\n    " });
+                    out.push_str(&indented(item, "\n    "));
+                    *is_begun = true;
+                }
+                out
+            }
+        }
+    }
+
+    /// The text behind the last page, with what else the server says of the list.
+    pub(crate) fn end(self, rest: Value) -> String {
+        let Self::Json { is_begun } = self else { return String::new() };
+        let mut out = if is_begun { "\n  ]" } else { "{\n  \"items\": []" }.to_owned();
+        let fields = if let Value::Object(fields) = rest { fields } else { Map::new() };
+        for (name, value) in fields.iter().filter(|(name, _)| *name != "items") {
+            out.push_str(&format!(
+                ",\n  {}: {}",
+                Value::from(name.as_str()),
+                indented(value, "\n  ")
+            ));
+        }
+        out.push_str("\n}\n");
+        out
+    }
+}
+
+fn indented(value: &Value, line_start: &str) -> String {
+    format!("{value:#}").replace('\n', line_start)
+}
+
+fn width(lines: &[Vec<String>], column: usize) -> usize {
+    let cells = lines.iter().filter_map(|line| line.get(column));
+    cells.map(|cell| cell.chars().count()).max().unwrap_or(0).min(COLUMN_MAX)
+}
+
+fn aligned(line: &[String], widths: &[usize]) -> String {
+    let cells = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+    format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+}
+
 /// Items as lines below a head of their columns.
 pub(crate) fn table(items: &[Value], columns: &[&str]) -> String {
-    let head: Vec<String> = columns.iter().map(|name| name.to_uppercase()).collect();
-    let rows = items.iter().map(|item| columns.iter().map(|name| cell(&item[*name])).collect());
-    let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-    let width = |column: usize| {
-        let cells = lines.iter().filter_map(|line| line.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0).min(COLUMN_MAX)
-    };
-    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
-    let mut out = String::new();
-    for line in &lines {
-        let cells = line.iter().zip(&widths);
-        let text: Vec<_> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
-        out.push_str(text.join("  ").trim_end());
-        out.push('\n');
-    }
-    out
+    Listing::table(columns).page(items)
 }
 
 /// One thing, a line a field.
@@ -88,5 +150,26 @@ mod tests {
                         anna@office.test  -     no\n";
         assert_eq!(table(&items, &["address", "name", "is_admin"]), expected);
         assert_eq!(fields(&json!({ "a": [1, 2], "name": null })), "a     1 2\nname  -\n");
+        // The next page has the same columns and no head.
+        let mut listing = Listing::table(&["name"]);
+        assert_eq!(listing.page(&[json!({ "name": "anna" })]), "NAME\nanna\n");
+        assert_eq!(listing.page(&[json!({ "name": "b" })]), "b\n");
+        assert_eq!(listing.end(json!({ "next": null })), "");
+    }
+
+    #[test]
+    fn pages_are_one_document() {
+        let pages = [vec![json!({ "a": { "b": 1 } }), json!({ "a": 2 })], vec![], vec![json!([3])]];
+        let rest = json!({ "items": null, "next": null, "found": 3, "more": { "x": "\n" } });
+        let mut listing = Listing::json();
+        let mut text: String = pages.iter().map(|page| listing.page(page)).collect();
+        text.push_str(&listing.end(rest));
+        let expected = json!({ "items": [{ "a": { "b": 1 } }, { "a": 2 }, [3]], "next": null,
+            "found": 3, "more": { "x": "\n" } });
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected, "{text}");
+        assert_eq!(
+            Listing::json().end(json!({ "next": null })),
+            "{\n  \"items\": [],\n  \"next\": null\n}\n"
+        );
     }
 }

@@ -13,6 +13,7 @@ use testkit::client::peer_certificate;
 use super::http::Way;
 use super::routes::fresh;
 use super::{OTHER, OWN, Office, Verdict};
+use crate::utilities::binary;
 
 /// Not allowed, and not found: of what is another's a list shows nothing.
 const NOT_ALLOWED: i32 = 4;
@@ -101,27 +102,6 @@ const ROWS: &[Row] = &[
     Row("webhook-log", "webhook log 9999", Area::Webhooks, false, Whose::Box, ""),
     Row("webhook-delete", "webhook delete 9999", Area::Webhooks, true, Whose::Box, ""),
 ];
-
-/// `postroom`: beside the daemon, where cargo put both, or built here.
-fn binary() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("POSTROOM_CTL_BIN") {
-        return Ok(path.into());
-    }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let built = Command::new(cargo)
-        .current_dir(root)
-        .args(["build", "--quiet", "--package", "ctl", "--message-format", "json"])
-        .stderr(Stdio::inherit())
-        .output()?;
-    ensure!(built.status.success(), "postroom does not build");
-    let text = String::from_utf8_lossy(&built.stdout);
-    let lines = text.lines().filter(|line| line.contains("\"name\":\"postroom\""));
-    let path = lines
-        .filter_map(|line| line.split("\"executable\":\"").nth(1)?.split('"').next())
-        .next_back();
-    Ok(path.context("cargo names no executable")?.into())
-}
 
 /// The commands that have a manual page and none below it.
 fn leaves(postroom: &Path) -> Result<BTreeSet<String>> {

@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::Desk;
+use super::pages::{Limit, Pages};
 use crate::call::{Call, escaped};
 use crate::failure::Failure;
 
@@ -11,7 +12,7 @@ use crate::failure::Failure;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Lists the aliases.
-    List,
+    List(Limit),
     /// Shows one.
     Show {
         /// Its address.
@@ -47,7 +48,10 @@ fn path(address: &str) -> String {
 /// Does it.
 pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure> {
     match command {
-        Command::List => desk.list(Call::get("/aliases"), &["address", "targets"]).await,
+        Command::List(limit) => {
+            desk.list(Pages::from(Call::get("/aliases")).up_to(limit), &["address", "targets"])
+                .await
+        }
         Command::Show { address } => {
             let alias = desk.find(Call::get("/aliases"), "address", &address).await?;
             desk.show(&alias)

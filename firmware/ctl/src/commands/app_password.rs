@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::Desk;
+use super::pages::{Limit, Pages};
 use crate::call::Call;
 use crate::failure::Failure;
 
@@ -14,6 +15,8 @@ pub(crate) enum Command {
     List {
         /// An address.
         address: String,
+        #[command(flatten)]
+        limit: Limit,
     },
     /// Makes one; it is shown once.
     Add {
@@ -37,11 +40,11 @@ pub(crate) enum Command {
 /// Does it.
 pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure> {
     match command {
-        Command::List { address } => {
+        Command::List { address, limit } => {
             let (account, _) = desk.account(&address).await?;
             let call = Call::get(format!("/accounts/{account}/app-passwords"));
             let columns = ["id", "name", "protocols", "created_at", "last_used_at", "last_address"];
-            desk.list(call, &columns).await
+            desk.list(Pages::from(call).up_to(limit), &columns).await
         }
         Command::Add { address, name, protocols } => {
             let (account, _) = desk.account(&address).await?;

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::Desk;
+use super::pages::{Limit, Pages};
 use crate::call::Call;
 use crate::failure::Failure;
 
@@ -13,9 +14,8 @@ pub(crate) enum Command {
     List {
         #[command(flatten)]
         filter: Filter,
-        /// How many.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
+        #[command(flatten)]
+        limit: Limit,
         /// Only before this number of the list.
         #[arg(long)]
         before: Option<u64>,
@@ -65,8 +65,12 @@ impl Filter {
 pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure> {
     match command {
         Command::List { filter, limit, before } => {
-            let call = filter.of("/audit").with("limit", Some(limit)).with("before", before);
-            desk.list(call, &["seq", "at", "who", "via", "address", "action", "target"]).await
+            let pages = Pages::turned_by("before", filter.of("/audit")).starting(before);
+            desk.list(
+                pages.up_to(limit),
+                &["seq", "at", "who", "via", "address", "action", "target"],
+            )
+            .await
         }
         Command::Export { filter, format } => {
             desk.copy(filter.of("/audit/export").with("format", Some(format))).await

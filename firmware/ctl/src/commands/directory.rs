@@ -113,7 +113,7 @@ async fn import(desk: &mut Desk, import: Import) -> Result<(), Failure> {
     if desk.is_json {
         desk.show(&report)?;
     } else {
-        output::text(&told(&report))?;
+        output::text(&told(&report)).map(drop)?;
     }
     match report["state"].as_str() {
         Some("refused" | "failed") => Err(Failure::Refused {

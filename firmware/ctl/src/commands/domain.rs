@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::pages::{Limit, Pages};
 use super::{Desk, Fields, number_or_default};
 use crate::call::{Call, escaped};
 use crate::failure::Failure;
@@ -14,7 +15,7 @@ const COLUMNS: &[&str] =
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Lists the domains.
-    List,
+    List(Limit),
     /// Shows one.
     Show {
         /// The domain.
@@ -53,7 +54,9 @@ pub(crate) struct Change {
 /// Does it.
 pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure> {
     match command {
-        Command::List => desk.list(Call::get("/domains"), COLUMNS).await,
+        Command::List(limit) => {
+            desk.list(Pages::from(Call::get("/domains")).up_to(limit), COLUMNS).await
+        }
         Command::Show { name } => {
             let domain = desk.find(Call::get("/domains"), "name", &name).await?;
             desk.show(&domain)

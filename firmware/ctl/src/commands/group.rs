@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use super::pages::{Limit, Pages};
 use super::{Desk, Fields};
 use crate::call::{Call, escaped};
 use crate::failure::Failure;
@@ -69,6 +70,8 @@ pub(crate) struct Query {
     /// Part of name, address or description.
     #[arg(long)]
     search: Option<String>,
+    #[command(flatten)]
+    limit: Limit,
 }
 
 /// A new group.
@@ -125,11 +128,12 @@ impl Change {
     }
 }
 
-fn query(query: &Query) -> Call {
-    Call::get("/groups")
+fn groups(query: &Query, with_address: Option<bool>) -> Pages {
+    let call = Call::get("/groups")
         .with("domain", query.domain.as_ref())
         .with("search", query.search.as_ref())
-        .with("limit", Some(500))
+        .with("with_address", with_address);
+    Pages::turned_by("offset", call).up_to(query.limit)
 }
 
 fn path(group: &str) -> String {
@@ -154,7 +158,7 @@ fn add(new: New) -> Result<Call, Failure> {
 /// Does it with groups.
 pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure> {
     match command {
-        Command::List(asked) => desk.list(query(&asked), COLUMNS).await,
+        Command::List(asked) => desk.list(groups(&asked, None), COLUMNS).await,
         Command::Show { group } => desk.show_one(Call::get(path(&group))).await,
         Command::Add(new) => desk.act(add(new)?).await,
         Command::Set(change) => {
@@ -167,8 +171,8 @@ pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure
 
 /// The group that gets mail at an address.
 async fn of_address(desk: &mut Desk, address: &str) -> Result<String, Failure> {
-    let call = Call::get("/groups").with("search", Some(address)).with("limit", Some(500));
-    let found = desk.find(call, "address", address).await?;
+    let call = Call::get("/groups").with("search", Some(address));
+    let found = desk.find(Pages::turned_by("offset", call), "address", address).await?;
     let word = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
     Ok(path(&format!("{}@{}", word("name"), word("domain"))))
 }
@@ -177,16 +181,8 @@ async fn of_address(desk: &mut Desk, address: &str) -> Result<String, Failure> {
 pub(crate) async fn run_list(desk: &mut Desk, command: ListCommand) -> Result<(), Failure> {
     match command {
         ListCommand::List(asked) => {
-            let mut answer = desk.ask(query(&asked)).await?;
-            if let Some(items) = answer["items"].as_array_mut() {
-                items.retain(|item| !item["address"].is_null());
-            }
-            if desk.is_json {
-                return desk.show(&answer);
-            }
-            let items = answer["items"].as_array().map(Vec::as_slice).unwrap_or_default();
             let columns = &["address", "name", "members", "description"];
-            crate::output::text(&crate::output::table(items, columns))
+            desk.list(groups(&asked, Some(true)), columns).await
         }
         ListCommand::Show { address } => {
             let path = of_address(desk, &address).await?;

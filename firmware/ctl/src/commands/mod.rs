@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod directory;
 pub(crate) mod domain;
 pub(crate) mod group;
+pub(crate) mod pages;
 pub(crate) mod queue;
 pub(crate) mod quota;
 pub(crate) mod session;
@@ -21,7 +22,10 @@ use crate::args::{Cli, What};
 use crate::call::{Call, Content};
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Listing};
+use crate::prompt;
+
+use pages::Pages;
 
 /// What every command works with.
 #[derive(Debug)]
@@ -37,7 +41,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         What::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "postroom", &mut script);
-            return output::text(&String::from_utf8_lossy(&script));
+            return output::text(&String::from_utf8_lossy(&script)).map(drop);
         }
         What::Man { dir } => {
             let written = clap_mangen::generate_to(Cli::command(), &dir);
@@ -72,20 +76,32 @@ impl Desk {
         self.client.ask(call).await
     }
 
-    /// Shows the items of a list.
-    pub(crate) async fn list(&mut self, call: Call, columns: &[&str]) -> Result<(), Failure> {
-        let answer = self.ask(call).await?;
-        if self.is_json {
-            return output::text(&output::json(&answer));
+    /// Shows the items of a list as they come.
+    pub(crate) async fn list(
+        &mut self,
+        pages: impl Into<Pages>,
+        columns: &[&str],
+    ) -> Result<(), Failure> {
+        let (mut pages, mut rest) = (pages.into(), Value::Null);
+        let mut listing = if self.is_json { Listing::json() } else { Listing::table(columns) };
+        while let Some((items, about)) = pages.page(&mut self.client).await? {
+            if !output::text(&listing.page(&items))? {
+                return Ok(());
+            }
+            rest = about;
         }
-        let items = answer["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-        output::text(&output::table(items, columns))
+        output::text(&listing.end(rest)).map(drop)
     }
 
     /// Shows one thing.
     pub(crate) fn show(&self, value: &Value) -> Result<(), Failure> {
         let shown = if self.is_json { output::json(value) } else { output::fields(value) };
-        output::text(&shown)
+        output::text(&shown).map(drop)
+    }
+
+    /// A password, which a dry run has no use for.
+    pub(crate) fn password(&self, what: &str) -> Result<String, Failure> {
+        if self.is_dry { Ok(String::new()) } else { prompt::password(what) }
     }
 
     /// Asks for one thing and shows it.
@@ -108,14 +124,15 @@ impl Desk {
     fn show_call(&self, call: &Call) -> Result<(), Failure> {
         let shown = call.shown();
         if self.is_json {
-            return output::text(&output::json(&serde_json::json!({ "would_send": shown })));
+            return output::text(&output::json(&serde_json::json!({ "would_send": shown })))
+                .map(drop);
         }
         let word = |name: &str| shown[name].as_str().unwrap_or_default().to_owned();
         let mut text = format!("would send {} {}\n", word("method"), word("path"));
         if !matches!(call.content, Content::Nothing) {
             text.push_str(&output::json(&shown["body"]));
         }
-        output::text(&text)
+        output::text(&text).map(drop)
     }
 
     /// Copies an answer to standard output as it comes.
@@ -123,36 +140,46 @@ impl Desk {
         self.client.copy(call, &mut std::io::stdout()).await
     }
 
+    /// The first of a list that `is_it`; `wanted` is what it was named by.
+    async fn first(
+        &mut self,
+        pages: impl Into<Pages>,
+        wanted: &str,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Result<Value, Failure> {
+        let mut pages = pages.into();
+        while let Some((items, _)) = pages.page(&mut self.client).await? {
+            if let Some(found) = items.into_iter().find(&is_it) {
+                return Ok(found);
+            }
+        }
+        Err(Failure::NotFound(wanted.to_owned()))
+    }
+
     /// The one of a list that has this value.
     pub(crate) async fn find(
         &mut self,
-        call: Call,
+        pages: impl Into<Pages>,
         field: &str,
         wanted: &str,
     ) -> Result<Value, Failure> {
-        let mut answer = self.ask(call).await?;
-        let items = answer["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
-        let is_it = |value: &Value| match value {
+        let is_it = |item: &Value| match &item[field] {
             Value::String(text) => text.eq_ignore_ascii_case(wanted),
             other => other.as_u64().is_some() && other.as_u64() == wanted.parse().ok(),
         };
-        let found = items.into_iter().find(|item| is_it(&item[field]));
-        found.ok_or_else(|| Failure::NotFound(wanted.to_owned()))
+        self.first(pages, wanted, is_it).await
     }
 
     /// The account of an address, primary or further, with its number.
     pub(crate) async fn account(&mut self, address: &str) -> Result<(u64, Value), Failure> {
-        let call = Call::get("/accounts").with("search", Some(address)).with("limit", Some(500));
-        let mut answer = self.ask(call).await?;
-        let items = answer["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
         let is_it =
             |value: &Value| value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(address));
         let has_it = |item: &Value| {
             let further = item["aliases"].as_array().map(Vec::as_slice).unwrap_or_default();
             is_it(&item["address"]) || further.iter().any(is_it)
         };
-        let found = items.into_iter().find(has_it);
-        let found = found.ok_or_else(|| Failure::NotFound(address.to_owned()))?;
+        let call = Call::get("/accounts").with("search", Some(address));
+        let found = self.first(Pages::turned_by("offset", call), address, has_it).await?;
         let id = found["id"].as_u64().ok_or_else(|| Failure::NotFound(address.to_owned()))?;
         Ok((id, found))
     }

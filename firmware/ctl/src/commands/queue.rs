@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::Desk;
+use super::pages::{Limit, Pages};
 use crate::call::Call;
 use crate::failure::Failure;
 
@@ -11,7 +12,7 @@ use crate::failure::Failure;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Lists mail on its way.
-    List,
+    List(Limit),
     /// Shows one entry.
     Show {
         /// Its id.
@@ -46,8 +47,9 @@ fn act(id: u64, word: &str) -> Call {
 /// Does it.
 pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure> {
     match command {
-        Command::List => {
-            desk.list(Call::get("/queue"), &["id", "sender", "size", "queued_at", "hold"]).await
+        Command::List(limit) => {
+            let pages = Pages::turned_by("after", Call::get("/queue")).up_to(limit);
+            desk.list(pages, &["id", "sender", "size", "queued_at", "hold"]).await
         }
         Command::Show { id } => desk.show_one(Call::get(format!("/queue/{id}"))).await,
         Command::Delete { id } => desk.act(Call::delete(format!("/queue/{id}"))).await,

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::pages::{Limit, Pages};
 use super::{Desk, number_or_default};
 use crate::call::Call;
 use crate::failure::Failure;
@@ -15,6 +16,8 @@ pub(crate) enum Command {
         /// Only of this domain.
         #[arg(long)]
         domain: Option<String>,
+        #[command(flatten)]
+        limit: Limit,
     },
     /// Shows the room of one person, or what holds for the box.
     Show {
@@ -34,14 +37,13 @@ pub(crate) enum Command {
 /// Does it.
 pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure> {
     match command {
-        Command::List { domain } => {
+        Command::List { domain, limit } => {
             let call = Call::get("/accounts")
                 .with("domain", domain)
                 .with("sort", Some("used"))
-                .with("order", Some("desc"))
-                .with("limit", Some(500));
+                .with("order", Some("desc"));
             let columns = ["address", "used_bytes", "used_messages", "limit_mb", "limit_messages"];
-            desk.list(call, &columns).await
+            desk.list(Pages::turned_by("offset", call).up_to(limit), &columns).await
         }
         Command::Show { address: None } => desk.show_one(Call::get("/storage")).await,
         Command::Show { address: Some(address) } => {

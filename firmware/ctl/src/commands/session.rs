@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::Desk;
+use super::pages::{Limit, Pages};
 use crate::call::{Call, escaped};
 use crate::failure::Failure;
 
@@ -14,6 +15,8 @@ pub(crate) enum Command {
         /// Only this person's.
         #[arg(long, value_name = "ADDRESS")]
         user: Option<String>,
+        #[command(flatten)]
+        limit: Limit,
     },
     /// Ends one, or all of a person.
     Delete(Which),
@@ -34,10 +37,13 @@ pub(crate) struct Which {
 pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure> {
     let columns = ["id", "protocol", "account", "address", "since", "client", "app_password"];
     match command {
-        Command::List { user: None } => desk.list(Call::get("/sessions"), &columns).await,
-        Command::List { user: Some(address) } => {
-            let (id, _) = desk.account(&address).await?;
-            desk.list(Call::get("/sessions").with("account", Some(id)), &columns).await
+        Command::List { user, limit } => {
+            let id = match user {
+                Some(address) => Some(desk.account(&address).await?.0),
+                None => None,
+            };
+            let call = Call::get("/sessions").with("account", id);
+            desk.list(Pages::from(call).up_to(limit), &columns).await
         }
         Command::Delete(Which { id: Some(id), .. }) => {
             desk.act(Call::delete(format!("/sessions/{}", escaped(&id)))).await

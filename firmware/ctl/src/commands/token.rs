@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::Desk;
+use super::pages::{Limit, Pages};
 use crate::call::Call;
 use crate::failure::Failure;
 
@@ -11,7 +12,7 @@ use crate::failure::Failure;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Lists the tokens.
-    List,
+    List(Limit),
     /// Makes one; it is shown once.
     Add {
         /// What it is for.
@@ -33,9 +34,9 @@ pub(crate) enum Command {
 /// Does it.
 pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure> {
     match command {
-        Command::List => {
+        Command::List(limit) => {
             let columns = ["id", "name", "role", "domains", "expires_at", "last_used_at"];
-            desk.list(Call::get("/tokens"), &columns).await
+            desk.list(Pages::from(Call::get("/tokens")).up_to(limit), &columns).await
         }
         Command::Add { name, domains, expires } => {
             let role = if domains.is_empty() { "admin" } else { "domains" };

@@ -3,10 +3,10 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::pages::{Limit, Pages};
 use super::{Desk, Fields, number_or_default};
 use crate::call::Call;
 use crate::failure::Failure;
-use crate::prompt;
 
 const COLUMNS: &[&str] =
     &["address", "name", "state", "is_admin", "used_bytes", "limit_mb", "aliases"];
@@ -31,7 +31,7 @@ pub(crate) enum Command {
         address: String,
     },
     /// Lists who was deleted and can be restored.
-    Deleted,
+    Deleted(Limit),
     /// Restores who was deleted.
     Restore {
         /// The address that it had.
@@ -65,9 +65,8 @@ pub(crate) struct Query {
     /// How many to leave out at the start.
     #[arg(long)]
     offset: Option<u64>,
-    /// How many to show.
-    #[arg(long, default_value_t = 500)]
-    limit: u64,
+    #[command(flatten)]
+    limit: Limit,
 }
 
 /// A new person.
@@ -143,15 +142,18 @@ impl Change {
     }
 }
 
-fn list(query: &Query) -> Call {
-    Call::get("/accounts")
+fn list(query: &Query) -> Pages {
+    let call = Call::get("/accounts")
         .with("search", query.search.as_ref())
         .with("domain", query.domain.as_ref())
         .with("state", query.state.as_ref())
         .with("sort", query.sort.as_ref())
-        .with("order", query.order.as_ref())
-        .with("offset", query.offset)
-        .with("limit", Some(query.limit))
+        .with("order", query.order.as_ref());
+    Pages::turned_by("offset", call).starting(query.offset).up_to(query.limit)
+}
+
+fn deleted() -> Pages {
+    Pages::turned_by("offset", Call::get("/deleted-accounts"))
 }
 
 fn add(new: &New, password: &str) -> Call {
@@ -175,7 +177,7 @@ pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure
             desk.show(&account)
         }
         Command::Add(new) => {
-            let password = prompt::password("Password")?;
+            let password = desk.password("Password")?;
             desk.act(add(&new, &password)).await
         }
         Command::Set(change) => {
@@ -186,18 +188,20 @@ pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure
             let (id, _) = desk.account(&address).await?;
             desk.act(Call::delete(format!("/accounts/{id}"))).await
         }
-        Command::Deleted => {
-            let call = Call::get("/deleted-accounts").with("limit", Some(500));
-            desk.list(call, &["address", "name", "deleted_at", "messages", "bytes"]).await
+        Command::Deleted(limit) => {
+            desk.list(
+                deleted().up_to(limit),
+                &["address", "name", "deleted_at", "messages", "bytes"],
+            )
+            .await
         }
         Command::Restore { address } => {
-            let call = Call::get("/deleted-accounts").with("limit", Some(500));
-            let id = desk.find(call, "address", &address).await?["id"].clone();
+            let id = desk.find(deleted(), "address", &address).await?["id"].clone();
             desk.act(Call::post(format!("/deleted-accounts/{id}/restore"), json!({}))).await
         }
         Command::Password { address } => {
             let (id, _) = desk.account(&address).await?;
-            let password = prompt::password("New password")?;
+            let password = desk.password("New password")?;
             let body = json!({ "password": password });
             desk.act(Call::post(format!("/accounts/{id}/password"), body)).await
         }

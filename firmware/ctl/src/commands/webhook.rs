@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::pages::{Limit, Pages};
 use super::{Desk, Fields};
 use crate::call::Call;
 use crate::failure::Failure;
@@ -11,7 +12,7 @@ use crate::failure::Failure;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Lists the webhooks.
-    List,
+    List(Limit),
     /// Shows one.
     Show {
         /// Its number.
@@ -105,9 +106,9 @@ fn of(id: u32, rest: &str) -> String {
 /// Does it.
 pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure> {
     match command {
-        Command::List => {
+        Command::List(limit) => {
             let columns = ["id", "name", "url", "mode", "events", "enabled"];
-            desk.list(Call::get("/webhooks"), &columns).await
+            desk.list(Pages::from(Call::get("/webhooks")).up_to(limit), &columns).await
         }
         Command::Show { id } => {
             let found = desk.find(Call::get("/webhooks"), "id", &id.to_string()).await?;

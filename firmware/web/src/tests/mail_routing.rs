@@ -110,6 +110,14 @@ async fn groups_come_change_and_go() {
     );
     let list = admin.get("/api/admin/groups?offset=1&limit=1").await.json;
     assert_eq!((&list["found"], &list["items"][0]["name"]), (&json!(2), &json!("board")));
+    assert_eq!(list["next"], Value::Null);
+    let list = admin.get("/api/admin/groups?limit=1").await.json;
+    assert_eq!((&list["found"], &list["next"]), (&json!(2), &json!(1)));
+    for (with_address, name) in [(true, "all of us"), (false, "board")] {
+        let path = format!("/api/admin/groups?with_address={with_address}");
+        let list = admin.get(&path).await.json;
+        assert_eq!((&list["found"], &list["items"][0]["name"]), (&json!(1), &json!(name)));
+    }
 
     let change =
         json!({ "add": ["anna@office.test"], "remove": ["bert@office.test", "y@elsewhere.test"] });

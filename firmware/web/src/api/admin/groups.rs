@@ -32,6 +32,7 @@ pub(super) struct Query {
     domain: String,
     #[serde(default)]
     search: String,
+    with_address: Option<bool>,
     #[serde(default)]
     offset: usize,
     limit: Option<usize>,
@@ -89,6 +90,7 @@ pub(super) async fn list(
         let contains = |text: &str| text.to_lowercase().contains(&wanted);
         by.sees(&group.domain)
             && domain.as_ref().is_none_or(|domain| *domain == group.domain)
+            && query.with_address.is_none_or(|with| with == group.address.is_some())
             && (contains(&group.name)
                 || contains(&group.description)
                 || group.address.as_ref().is_some_and(|address| contains(&address.to_string())))
@@ -100,7 +102,9 @@ pub(super) async fn list(
     let len = found.len();
     let items: Vec<_> =
         found.into_iter().skip(query.offset).take(limit).map(GroupView::from).collect();
-    Ok(Json(json!({ "items": items, "found": len })))
+    let next = query.offset.saturating_add(items.len());
+    let next = (!items.is_empty() && next < len).then_some(next);
+    Ok(Json(json!({ "items": items, "next": next, "found": len })))
 }
 
 #[derive(Deserialize)]
