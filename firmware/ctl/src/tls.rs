@@ -7,18 +7,17 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::failure::Failure;
 
-/// Trusts one certificate, whatever its names and dates.
+/// Trusts one certificate, whatever its names and dates; signatures are checked as with any other.
 #[derive(Debug)]
 struct Pinned {
     sha256: [u8; 32],
-    provider: Arc<CryptoProvider>,
+    by_roots: Arc<WebPkiServerVerifier>,
 }
 
 impl ServerCertVerifier for Pinned {
@@ -42,8 +41,7 @@ impl ServerCertVerifier for Pinned {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, cert, dss, algorithms)
+        self.by_roots.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -52,12 +50,11 @@ impl ServerCertVerifier for Pinned {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, cert, dss, algorithms)
+        self.by_roots.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.by_roots.supported_verify_schemes()
     }
 }
 
@@ -95,15 +92,17 @@ fn roots(ca: Option<&Path>) -> Result<RootCertStore, Failure> {
 pub(crate) fn config(ca: Option<&Path>, pin: Option<&str>) -> Result<ClientConfig, Failure> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let wrong = |err: String| Failure::Usage(err);
+    let by_roots =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots(ca)?), provider.clone())
+            .build()
+            .map_err(|err| wrong(err.to_string()))?;
     let verifier: Arc<dyn ServerCertVerifier> = match pin {
         Some(pin) => {
             let sha256 = fingerprint(pin)
                 .ok_or_else(|| wrong("a fingerprint has 64 hex digits (SHA-256)".to_owned()))?;
-            Arc::new(Pinned { sha256, provider: provider.clone() })
+            Arc::new(Pinned { sha256, by_roots })
         }
-        None => WebPkiServerVerifier::builder_with_provider(Arc::new(roots(ca)?), provider.clone())
-            .build()
-            .map_err(|err| wrong(err.to_string()))?,
+        None => by_roots,
     };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

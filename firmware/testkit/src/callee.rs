@@ -4,11 +4,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::accept;
 use crate::client::PATIENCE;
 
 /// Requests kept.
@@ -64,17 +65,9 @@ impl Callee {
     /// # Errors
     /// No port can be had.
     pub fn start(address: IpAddr) -> Result<Self> {
-        let listener = TcpListener::bind((address, 0))?;
-        let at = listener.local_addr()?;
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
-        // The thread lives as long as the test process; it only waits.
-        std::thread::spawn(move || {
-            for tcp in listener.incoming().flatten() {
-                let shared = theirs.clone();
-                std::thread::spawn(move || talk(tcp, &shared));
-            }
-        });
+        let at = accept::on_free_port(address, move |tcp| talk(tcp, &theirs))?;
         Ok(Self { at, shared })
     }
 
@@ -120,7 +113,6 @@ impl Callee {
 }
 
 fn talk(tcp: TcpStream, shared: &Shared) -> Result<()> {
-    tcp.set_read_timeout(Some(PATIENCE))?;
     let mut writer = tcp.try_clone()?;
     let mut reader = BufReader::new(tcp);
     let called = read(&mut reader)?;

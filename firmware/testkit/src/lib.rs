@@ -3,6 +3,7 @@
 //! Dev only: nothing of the firmware depends on it. Traffic goes to loopback addresses or through the virtual
 //! office, never elsewhere. Only processes started here are ended.
 
+mod accept;
 pub mod callee;
 pub mod client;
 pub mod daemon;

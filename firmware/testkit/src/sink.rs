@@ -3,12 +3,13 @@
 //! It takes every message, one connection a thread, until it is dropped. Bounded: 1,000 messages.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
+use crate::accept;
 use crate::client::PATIENCE;
 use crate::office::Listener;
 
@@ -51,20 +52,9 @@ impl Sink {
     /// # Errors
     /// No port can be had.
     pub fn start(address: IpAddr) -> Result<Self> {
-        let listener = TcpListener::bind((address, 0))?;
-        let at = listener.local_addr()?;
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
-        // The thread lives as long as the test process; it only waits.
-        std::thread::spawn(move || {
-            for tcp in listener.incoming().flatten() {
-                let shared = theirs.clone();
-                std::thread::spawn(move || {
-                    tcp.set_read_timeout(Some(PATIENCE))?;
-                    talk(tcp, &shared)
-                });
-            }
-        });
+        let at = accept::on_free_port(address, move |tcp| talk(tcp, &theirs))?;
         Ok(Self { at, shared })
     }
 
@@ -75,7 +65,7 @@ impl Sink {
         let at = SocketAddr::V4(listener.at());
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
-        // As above; the thread only waits.
+        // The thread lives as long as the test process; it only waits.
         std::thread::spawn(move || {
             while let Ok(stream) = listener.accept(Duration::from_secs(86_400)) {
                 let shared = theirs.clone();
