@@ -40,6 +40,7 @@ fn first_mail(mut rig: Rig) -> Result<()> {
     let outside = rig.office.station(50).to(lease.ip);
     let mut web = run_wizard(&*desk, &code, &[user("anna"), user("ben")])?;
     ensure!(web.get("/setup/progress")?.0 == 410, "the wizard is still there");
+    unix_sockets_are_made(&mut web, "at the first start")?;
 
     let mut idle = idle_in_inbox(&*rig.office.station(41).to(lease.ip), "anna")?;
     let sent = Instant::now();
@@ -69,6 +70,7 @@ fn first_mail(mut rig: Rig) -> Result<()> {
     let mut client = imap(&*desk, "anna")?;
     client.imap("SELECT INBOX")?;
     ensure!(inbox_subjects(&mut client)? == ["hello", "second"], "lost by the power cut");
+    unix_sockets_are_made(&mut signed_in(&*desk)?, "beside those that a power cut left")?;
     rig.power_off().context("the power button")
 }
 
@@ -77,12 +79,29 @@ fn all_is_there(to: &dyn Connector, when: &str) -> Result<()> {
     client.imap("SELECT INBOX")?;
     ensure!(inbox_subjects(&mut client)? == ["hello"], "{when}");
     imap(to, "ben")?;
-    let mut web = Web::new(to);
-    let sign_in = json!({"login": "admin", "password": ADMIN_PASSWORD});
-    let (status, body) = web.post("/session", &sign_in)?;
-    ensure!(status == 200, "{when}: {status} {body}");
+    let mut web = signed_in(to).context(when.to_owned())?;
     let (_, outbound) = web.get("/admin/outbound")?;
     ensure!(outbound["host"] == FAR_HOST, "{when}: {outbound}");
+    Ok(())
+}
+
+fn signed_in(to: &dyn Connector) -> Result<Web<'_>> {
+    let mut web = Web::new(to);
+    web.must("/session", &json!({"login": "admin", "password": ADMIN_PASSWORD}))?;
+    Ok(web)
+}
+
+/// Nothing on the box could call them, so the daemon's log has to say that its sandbox let it make them.
+fn unix_sockets_are_made(web: &mut Web<'_>, when: &str) -> Result<()> {
+    let (status, log) = web.get("/admin/log?limit=2000")?;
+    ensure!(status == 200, "{when}: {status} {log}");
+    let texts = log["lines"].as_array().context("no lines")?;
+    let texts: Vec<&str> = texts.iter().filter_map(|line| line["text"].as_str()).collect();
+    let is_made = |name: &str| {
+        texts.iter().any(|text| text.starts_with("unix socket for") && text.contains(name))
+    };
+    let is_refused = texts.iter().any(|text| text.starts_with("no unix socket"));
+    ensure!(is_made("postroom.sock") && is_made("ldapi") && !is_refused, "{when}: {texts:#?}");
     Ok(())
 }
 

@@ -142,6 +142,8 @@ fn filter() -> Result<BpfProgram, SandboxError> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::net::{UnixListener, UnixStream};
     use std::process::Command;
 
     use super::*;
@@ -169,11 +171,20 @@ mod tests {
         fs::write(dir.join("mine"), "text").unwrap();
         fs::rename(dir.join("mine"), dir.join("still mine")).unwrap();
         fs::read_to_string("/proc/self/status").unwrap();
+        // The utilities' way in: made, made anew, reached.
+        let socket = dir.join("postroom.sock");
+        drop(UnixListener::bind(&socket).unwrap());
+        fs::remove_file(&socket).unwrap();
+        let listener = UnixListener::bind(&socket).unwrap();
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o600)).unwrap();
+        UnixStream::connect(&socket).unwrap();
+        listener.accept().unwrap();
         let err = Command::new("/bin/true").status().unwrap_err();
         assert_eq!(err.kind(), std::io::ErrorKind::PermissionDenied);
         if entered.has_landlock {
             let outside = dir.with_extension("outside");
             assert!(fs::write(&outside, "text").is_err());
+            assert!(UnixListener::bind(&outside).is_err());
             assert!(fs::read_dir("/usr").is_err());
         }
     }

@@ -17,7 +17,10 @@ pub(crate) const LDAP: &str = "ldapi";
 pub(crate) fn listen(data: &Path, name: &str) -> Option<UnixListener> {
     let path = data.join(name);
     match bind(&path) {
-        Ok(listener) => Some(listener),
+        Ok(listener) => {
+            tracing::info!(path = %path.display(), "unix socket for the utilities");
+            Some(listener)
+        }
         Err(err) => {
             tracing::warn!(%err, path = %path.display(), "no unix socket for the utilities");
             None
