@@ -198,3 +198,63 @@ fn a_trial_asks_for_no_password() -> Result<()> {
     assert_eq!(office.run("user show ben@office.test", "")?.code, 5);
     Ok(())
 }
+
+#[test]
+fn an_error_names_what_is_wrong_for_people_and_for_programs() -> Result<()> {
+    let office = Office::open()?;
+    for (command, code, told) in [
+        ("user set anna@office.test --state sleepy", 2, "suspended"),
+        ("user list --sort age", 2, "address"),
+        ("webhook add h https://h.test/ --event * --mode sideways", 2, "before"),
+        ("alias delete none@office.test", 5, "none@office.test"),
+        ("source show office.test", 5, "office.test"),
+        ("domain delete office.test", 1, "people"),
+        ("audit list --since yesterday", 1, "2026-01-31"),
+        ("token add t --expires tomorrow", 1, "2027-01-31"),
+        ("token add t --domain no.test", 1, "no domain of this server"),
+        ("webhook add h ftp://h.test/ --event *", 1, "https://"),
+    ] {
+        let said = office.run(command, "")?;
+        assert!(said.code == code && said.err.contains(told), "{command}: {said:?}");
+    }
+    let said = office.run("--json alias delete none@office.test", "")?;
+    let error: Value = serde_json::from_str(&said.err)?;
+    assert_eq!((&error["error"], &error["exit"]), (&Value::from("not-found"), &Value::from(5)));
+    // The box signed its certificate itself, and nobody has said which one that is.
+    let url = office.daemon.url.trim_end_matches('/');
+    let said = Command::new(&office.postroom).args(["--server", url, "user", "list"]).output()?;
+    let text = String::from_utf8_lossy(&said.stderr);
+    assert!(said.status.code() == Some(3) && text.contains("--fingerprint"), "{text}");
+    // What is to be read here is read before anybody is called.
+    let mut command = Command::new(&office.postroom);
+    command.args(["--server", url, "--token-file", "/nonexistent", "user", "list"]);
+    assert_eq!(command.output()?.status.code(), Some(6));
+    Ok(())
+}
+
+/// `script` gives the command a terminal.
+#[test]
+fn a_person_at_a_terminal_is_asked_before_something_is_deleted() -> Result<()> {
+    let office = Office::open()?;
+    let (postroom, data) = (office.postroom.display(), office.daemon.data.display());
+    let at_a_terminal = |arguments: &str, answer: &str| -> Result<(Option<i32>, String)> {
+        let line = format!("{postroom} --data {data} {arguments}");
+        let mut script = Command::new("script");
+        script.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+        let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        child.stdin.take().context("a pipe")?.write_all(answer.as_bytes())?;
+        let output = child.wait_with_output()?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
+    };
+    let exists = || Ok::<_, anyhow::Error>(office.run("user show anna@office.test", "")?.code == 0);
+    let (code, said) = at_a_terminal("user delete anna@office.test", "n\n")?;
+    assert!(code == Some(2) && said.contains("Delete anna@office.test?"), "{code:?} {said}");
+    assert!(exists()?);
+    let (code, said) = at_a_terminal("user delete anna@office.test", "y\n")?;
+    assert!(code == Some(0) && !exists()?, "{code:?} {said}");
+    let restored = office.run("user restore anna@office.test", "")?;
+    assert!(restored.out.contains("account.address"), "a line a field: {restored:?}");
+    let (code, said) = at_a_terminal("user delete anna@office.test --yes", "")?;
+    assert!(code == Some(0) && !said.contains("Delete") && !exists()?, "{code:?} {said}");
+    Ok(())
+}

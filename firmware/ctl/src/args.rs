@@ -19,13 +19,16 @@ const TOKEN_BYTES_MAX: u64 = 4096;
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) place: Place,
-    /// Answers as JSON, as the server gives them.
+    /// Answers as JSON, as the server gives them; errors too, on standard error.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Shows the request that would change something and sends nothing; with `directory import` the server
     /// says what it would do.
     #[arg(long, global = true)]
     pub(crate) dry_run: bool,
+    /// Deletes without asking; where standard input is no terminal nobody is asked anyway.
+    #[arg(long, global = true)]
+    pub(crate) yes: bool,
     #[command(subcommand)]
     pub(crate) what: What,
 }
@@ -34,22 +37,46 @@ pub(crate) struct Cli {
 #[derive(Args, Debug)]
 pub(crate) struct Place {
     /// The server, https://HOST[:PORT]. Needs a token.
-    #[arg(long, global = true, value_name = "URL", env = "POSTROOM_SERVER")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Server",
+        value_name = "URL",
+        env = "POSTROOM_SERVER"
+    )]
     pub(crate) server: Option<String>,
     /// A file with the token; the variable POSTROOM_TOKEN holds one as well.
-    #[arg(long, global = true, value_name = "FILE", env = "POSTROOM_TOKEN_FILE")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Server",
+        value_name = "FILE",
+        env = "POSTROOM_TOKEN_FILE"
+    )]
     token_file: Option<PathBuf>,
     /// Certificates (PEM) of the authority that the server's certificate is from.
-    #[arg(long, global = true, value_name = "FILE", env = "POSTROOM_CA")]
+    #[arg(long, global = true, help_heading = "Server", value_name = "FILE", env = "POSTROOM_CA")]
     pub(crate) ca: Option<PathBuf>,
     /// SHA-256 of the server's certificate, for one that it made itself.
-    #[arg(long, global = true, value_name = "SHA256", env = "POSTROOM_FINGERPRINT")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Server",
+        value_name = "SHA256",
+        env = "POSTROOM_FINGERPRINT"
+    )]
     pub(crate) fingerprint: Option<String>,
     /// The data directory of a server on this machine; its unix socket is used.
-    #[arg(long, global = true, value_name = "DIR", conflicts_with = "server")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Server",
+        value_name = "DIR",
+        conflicts_with = "server"
+    )]
     data: Option<PathBuf>,
     /// The unix socket of a server on this machine.
-    #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["server", "data"])]
+    #[arg(long, global = true, help_heading = "Server", value_name = "FILE", conflicts_with_all = ["server", "data"])]
     socket: Option<PathBuf>,
 }
 

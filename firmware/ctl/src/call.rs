@@ -68,6 +68,21 @@ impl Call {
         self
     }
 
+    /// What it is about, as a person reads it: the path without marks.
+    pub(crate) fn named(&self) -> String {
+        let path = self.path.split('?').next().unwrap_or_default().trim_matches('/');
+        let mut bytes = Vec::with_capacity(path.len());
+        let mut rest = path.bytes();
+        while let Some(byte) = rest.next() {
+            let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+            // Each mark is one of ours: two digits follow.
+            let marked =
+                (byte == b'%').then(|| Some(digit(rest.next())? << 4 | digit(rest.next())?));
+            bytes.push(marked.flatten().and_then(|byte| u8::try_from(byte).ok()).unwrap_or(byte));
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// What would be sent, without secrets.
     pub(crate) fn shown(&self) -> Value {
         let body = match &self.content {
@@ -83,9 +98,8 @@ impl Call {
 fn masked(mut body: Value) -> Value {
     if let Some(fields) = body.as_object_mut() {
         for (name, value) in fields {
-            if name.contains("password") && value.is_string() {
-                *value = json!("(secret)");
-            }
+            let is_secret = name.contains("password") && value.is_string();
+            *value = if is_secret { json!("(secret)") } else { masked(value.take()) };
         }
     }
     body
@@ -103,5 +117,9 @@ mod tests {
         let call = Call::get("/accounts").with("search", Some("Zoë & Co")).with("x", None::<u32>);
         assert_eq!(call.path, "/accounts?search=Zo%C3%AB%20%26%20Co");
         assert_eq!(escaped("a/b@c.test"), "a%2Fb@c.test");
+        let call = Call::get(format!("/groups/{}", escaped("zoë & co@b.test"))).with("a", Some(1));
+        assert_eq!(call.named(), "groups/zoë & co@b.test");
+        let source = json!({ "bind": { "password": "secret" }, "ca_pem": "text" });
+        assert_eq!(masked(source)["bind"]["password"], "(secret)");
     }
 }

@@ -84,12 +84,13 @@ async fn over_tls(
     let tcp = TcpStream::connect((host, port)).await.map_err(|err| err.to_string())?;
     let name = ServerName::try_from(host.to_owned()).map_err(|err| err.to_string())?;
     let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
-    spoken(tls.map_err(|err| err.to_string())?).await
+    spoken(tls.map_err(|err| tls::why(&err))?).await
 }
 
 impl Client {
     /// Connects.
     pub(crate) async fn connect(place: &Place) -> Result<Self, Failure> {
+        let token = place.token()?;
         let (named, connecting) = match target(place)? {
             Target::Socket(path) => {
                 let named = path.display().to_string();
@@ -112,7 +113,6 @@ impl Client {
         let unreachable = |why: String| Failure::Unreachable(named.clone(), why);
         let sender =
             connecting.map_err(|_| unreachable("no answer".to_owned()))?.map_err(unreachable)?;
-        let token = place.token()?;
         let is_socket = place.socket().is_some();
         let authority = if is_socket { "postroom".to_owned() } else { named };
         Ok(Self { sender, authority, token })
@@ -145,14 +145,18 @@ impl Client {
 
     /// Sends a request and reads the whole answer; `Null` where there is none.
     pub(crate) async fn ask(&mut self, call: Call) -> Result<Value, Failure> {
+        let named = call.named();
         let answer = self.send(call).await?;
         let status = answer.status();
         let bytes = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
         let bytes =
             bytes.map_err(|err| Failure::Unreachable("the server".to_owned(), err.to_string()))?;
-        let body = serde_json::from_slice(&bytes.to_bytes()).unwrap_or(Value::Null);
+        let mut body: Value = serde_json::from_slice(&bytes.to_bytes()).unwrap_or(Value::Null);
         if status.is_success() {
             return Ok(body);
+        }
+        if body["error"] == "not-found" && body["detail"].as_str().is_none_or(str::is_empty) {
+            body["detail"] = Value::from(format!("there is no {named}"));
         }
         Err(Failure::Refused { status: status.as_u16(), body })
     }

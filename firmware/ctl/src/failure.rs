@@ -1,6 +1,6 @@
 //! Why a command did not do what it was told, and the exit code that says so.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What the manual says of exit codes.
 pub(crate) const EXIT_CODES: &str = "Exit codes:
@@ -50,6 +50,20 @@ fn refusal(status: &u16, body: &Value) -> String {
 }
 
 impl Failure {
+    /// The same for programs: what the server said of a refusal, and the exit code.
+    pub(crate) fn as_json(&self) -> Value {
+        let mut said = match self {
+            Self::Refused { body: Value::Object(fields), .. } => Value::Object(fields.clone()),
+            Self::Refused { status, .. } => json!({ "error": format!("http-{status}") }),
+            Self::Usage(_) => json!({ "error": "usage", "detail": self.to_string() }),
+            Self::Unreachable(..) => json!({ "error": "unreachable", "detail": self.to_string() }),
+            Self::NotFound(_) => json!({ "error": "not-found", "detail": self.to_string() }),
+            Self::Local(..) => json!({ "error": "local", "detail": self.to_string() }),
+        };
+        said["exit"] = json!(self.exit_code());
+        said
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
@@ -66,7 +80,6 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn the_exit_code_says_what_to_do_about_it() {
@@ -80,5 +93,10 @@ mod tests {
             json!({ "error": "address-taken", "field": "address", "detail": "a@b is taken" });
         let refused = Failure::Refused { status: 409, body };
         assert_eq!(refused.to_string(), "address-taken (address): a@b is taken");
+        let expected = json!({ "error": "address-taken", "field": "address",
+            "detail": "a@b is taken", "exit": 1 });
+        assert_eq!(refused.as_json(), expected);
+        let missing = Failure::NotFound("a@b".to_owned()).as_json();
+        assert_eq!(missing, json!({ "error": "not-found", "detail": "a@b: not found", "exit": 5 }));
     }
 }

@@ -21,10 +21,11 @@ use crate::failure::Failure;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let is_json = cli.json;
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output::error(&failure);
+            output::error(&failure, is_json);
             ExitCode::from(failure.exit_code())
         }
     }

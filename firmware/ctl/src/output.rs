@@ -10,9 +10,10 @@ use crate::failure::Failure;
 const COLUMN_MAX: usize = 60;
 
 /// Tells a failure on standard error.
-pub(crate) fn error(failure: &Failure) {
+pub(crate) fn error(failure: &Failure, is_json: bool) {
+    let text = if is_json { json(&failure.as_json()) } else { format!("postroom: {failure}\n") };
     // A closed standard error leaves nobody to be told.
-    drop(writeln!(io::stderr(), "postroom: {failure}"));
+    drop(io::stderr().write_all(text.as_bytes()));
 }
 
 /// Writes a text to standard output. Answers whether somebody reads on.
@@ -127,11 +128,20 @@ pub(crate) fn table(items: &[Value], columns: &[&str]) -> String {
     Listing::table(columns).page(items)
 }
 
-/// One thing, a line a field.
+/// One thing, a line a field; what has fields itself is shown as `NAME.FIELD`.
 pub(crate) fn fields(value: &Value) -> String {
     let Some(fields) = value.as_object() else { return format!("{}\n", cell(value)) };
-    let width = fields.keys().map(|name| name.chars().count()).max().unwrap_or(0);
-    fields.iter().map(|(name, value)| format!("{name:width$}  {}\n", cell(value))).collect()
+    let mut lines = Vec::new();
+    for (name, value) in fields {
+        match value.as_object().filter(|inner| !inner.is_empty()) {
+            Some(inner) => {
+                lines.extend(inner.iter().map(|(field, value)| (format!("{name}.{field}"), value)));
+            }
+            None => lines.push((name.clone(), value)),
+        }
+    }
+    let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    lines.iter().map(|(name, value)| format!("{name:width$}  {}\n", cell(value))).collect()
 }
 
 #[cfg(test)]
@@ -150,6 +160,8 @@ mod tests {
                         anna@office.test  -     no\n";
         assert_eq!(table(&items, &["address", "name", "is_admin"]), expected);
         assert_eq!(fields(&json!({ "a": [1, 2], "name": null })), "a     1 2\nname  -\n");
+        let nested = json!({ "account": { "name": "Anna", "id": 1 }, "of": {} });
+        assert_eq!(fields(&nested), "account.id    1\naccount.name  Anna\nof            {}\n");
         // The next page has the same columns and no head.
         let mut listing = Listing::table(&["name"]);
         assert_eq!(listing.page(&[json!({ "name": "anna" })]), "NAME\nanna\n");

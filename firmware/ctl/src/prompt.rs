@@ -1,3 +1,5 @@
+//! What a person is asked.
+//!
 //! Passwords: asked for without echo at a terminal, else the first line of standard input. Never an argument:
 //! those are seen by everybody on the machine.
 
@@ -25,6 +27,21 @@ pub(crate) fn password(what: &str) -> Result<String, Failure> {
         return Err(Failure::Usage("these are two passwords".to_owned()));
     }
     Ok(first)
+}
+
+/// Whether a person at the terminal says yes. Where there is no terminal, the command line has said it.
+pub(crate) fn is_agreed(question: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Ok(true);
+    }
+    let asked = || {
+        let mut stderr = io::stderr();
+        write!(stderr, "{question} [y/N] ")?;
+        stderr.flush()?;
+        line()
+    };
+    let answer = asked().map_err(|err| Failure::Local("reading the answer".to_owned(), err))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 fn line() -> io::Result<String> {

@@ -113,6 +113,23 @@ pub(crate) fn config(ca: Option<&Path>, pin: Option<&str>) -> Result<ClientConfi
     Ok(config)
 }
 
+/// Why there is no TLS, and what helps.
+pub(crate) fn why(error: &std::io::Error) -> String {
+    use rustls::{CertificateError, Error};
+    let inner = error.get_ref().and_then(|err| err.downcast_ref::<Error>());
+    let Some(Error::InvalidCertificate(wrong)) = inner else { return error.to_string() };
+    match wrong {
+        CertificateError::UnknownIssuer => "its certificate is from nobody that is known here: \
+            --fingerprint SHA256 for one that it made itself (the console and the admin pages show it), \
+            --ca FILE for an authority of your own"
+            .to_owned(),
+        CertificateError::ApplicationVerificationFailure => {
+            "its certificate has another fingerprint".to_owned()
+        }
+        wrong => format!("its certificate: {wrong}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -63,6 +63,6 @@ pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure
         Command::Set { address, targets } => {
             desk.act(Call::put(path(&address), json!({ "targets": targets }))).await
         }
-        Command::Delete { address } => desk.act(Call::delete(path(&address))).await,
+        Command::Delete { address } => desk.delete(Call::delete(path(&address)), &address).await,
     }
 }

@@ -24,8 +24,8 @@ pub(crate) enum Command {
         address: String,
         /// What it is for.
         name: String,
-        /// imap, pop3, smtp, ldap or dav.
-        #[arg(long = "protocol", required = true)]
+        /// What it is good for; may be said several times.
+        #[arg(long = "protocol", required = true, value_parser = ["imap", "pop3", "smtp", "ldap", "dav"])]
         protocols: Vec<String>,
     },
     /// Takes one away.
@@ -53,7 +53,8 @@ pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure
         }
         Command::Delete { address, id } => {
             let (account, _) = desk.account(&address).await?;
-            desk.act(Call::delete(format!("/accounts/{account}/app-passwords/{id}"))).await
+            let call = Call::delete(format!("/accounts/{account}/app-passwords/{id}"));
+            desk.delete(call, &format!("app password {id} of {address}")).await
         }
     }
 }

@@ -24,8 +24,8 @@ pub(crate) enum Command {
     Export {
         #[command(flatten)]
         filter: Filter,
-        /// jsonl or csv.
-        #[arg(long, default_value = "jsonl")]
+        /// The form.
+        #[arg(long, default_value = "jsonl", value_parser = ["jsonl", "csv"])]
         format: String,
     },
 }

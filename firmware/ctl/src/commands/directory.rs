@@ -87,8 +87,8 @@ pub(crate) struct Import {
     /// The domain of addresses without one.
     #[arg(long)]
     domain: Option<String>,
-    /// What happens to people who are there already: skip or update.
-    #[arg(long, default_value = "skip")]
+    /// What happens to people who are there already.
+    #[arg(long, default_value = "skip", value_parser = ["skip", "update"])]
     existing: String,
     /// Takes the good lines although others have errors.
     #[arg(long)]

@@ -75,7 +75,7 @@ pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure
             desk.act(Call::patch(format!("/domains/{}", escaped(&change.name)), body)).await
         }
         Command::Delete { name } => {
-            desk.act(Call::delete(format!("/domains/{}", escaped(&name)))).await
+            desk.delete(Call::delete(format!("/domains/{}", escaped(&name))), &name).await
         }
     }
 }

@@ -165,7 +165,7 @@ pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure
             let path = path(&change.group);
             desk.act(Call::patch(path, change.body()?)).await
         }
-        Command::Delete { group } => desk.act(Call::delete(path(&group))).await,
+        Command::Delete { group } => desk.delete(Call::delete(path(&group)), &group).await,
     }
 }
 
@@ -198,7 +198,7 @@ pub(crate) async fn run_list(desk: &mut Desk, command: ListCommand) -> Result<()
         }
         ListCommand::Delete { address } => {
             let path = of_address(desk, &address).await?;
-            desk.act(Call::delete(path)).await
+            desk.delete(Call::delete(path), &address).await
         }
     }
 }

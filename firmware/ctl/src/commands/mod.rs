@@ -33,6 +33,7 @@ pub(crate) struct Desk {
     client: Client,
     is_json: bool,
     is_dry: bool,
+    is_sure: bool,
 }
 
 /// Does what the command line says.
@@ -50,7 +51,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         _ => {}
     }
     let client = Box::pin(Client::connect(&cli.place)).await?;
-    let mut desk = Desk { client, is_json: cli.json, is_dry: cli.dry_run };
+    let mut desk = Desk { client, is_json: cli.json, is_dry: cli.dry_run, is_sure: cli.yes };
     match cli.what {
         What::Domain(command) => domain::run(&mut desk, command).await,
         What::User(command) => user::run(&mut desk, command).await,
@@ -119,6 +120,14 @@ impl Desk {
             Value::Null => Ok(()),
             value => self.show(&value),
         }
+    }
+
+    /// Deletes what is `named` so; a person at a terminal is asked first.
+    pub(crate) async fn delete(&mut self, call: Call, named: &str) -> Result<(), Failure> {
+        if !self.is_dry && !self.is_sure && !prompt::is_agreed(&format!("Delete {named}?"))? {
+            return Err(Failure::Usage("nothing was deleted".to_owned()));
+        }
+        self.act(call).await
     }
 
     fn show_call(&self, call: &Call) -> Result<(), Failure> {

@@ -52,7 +52,9 @@ pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure
             desk.list(pages, &["id", "sender", "size", "queued_at", "hold"]).await
         }
         Command::Show { id } => desk.show_one(Call::get(format!("/queue/{id}"))).await,
-        Command::Delete { id } => desk.act(Call::delete(format!("/queue/{id}"))).await,
+        Command::Delete { id } => {
+            desk.delete(Call::delete(format!("/queue/{id}")), &format!("entry {id}")).await
+        }
         Command::Retry { id } => desk.act(act(id, "retry")).await,
         Command::Hold { id } => desk.act(act(id, "hold")).await,
         Command::Release { id } => desk.act(act(id, "release")).await,

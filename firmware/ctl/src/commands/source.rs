@@ -69,7 +69,10 @@ pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure
         Command::Set { domain, file } => {
             desk.act(Call::put(of(&domain, ""), settings(&file)?)).await
         }
-        Command::Delete { domain } => desk.act(Call::delete(of(&domain, ""))).await,
+        Command::Delete { domain } => {
+            let named = format!("the external directory of {domain}");
+            desk.delete(Call::delete(of(&domain, "")), &named).await
+        }
         Command::Test { domain, file } => {
             let call = match file {
                 Some(file) => Call::post(of(&domain, "/test"), settings(&file)?),

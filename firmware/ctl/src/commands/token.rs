@@ -49,7 +49,7 @@ pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure
                 Ok(id) => id.to_string(),
                 Err(_) => desk.find(Call::get("/tokens"), "name", &token).await?["id"].to_string(),
             };
-            desk.act(Call::delete(format!("/tokens/{id}"))).await
+            desk.delete(Call::delete(format!("/tokens/{id}")), &format!("token {token}")).await
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::failure::Failure;
 const COLUMNS: &[&str] =
     &["address", "name", "state", "is_admin", "used_bytes", "limit_mb", "aliases"];
 
+const STATES: [&str; 3] = ["active", "disabled", "suspended"];
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -53,14 +55,14 @@ pub(crate) struct Query {
     /// Only of this domain.
     #[arg(long)]
     domain: Option<String>,
-    /// active, disabled or suspended.
-    #[arg(long)]
+    /// Only in this state.
+    #[arg(long, value_parser = STATES)]
     state: Option<String>,
-    /// name, address, used, quota or state.
-    #[arg(long)]
+    /// What they are in the order of.
+    #[arg(long, value_parser = ["name", "address", "used", "quota", "state"])]
     sort: Option<String>,
-    /// asc or desc.
-    #[arg(long)]
+    /// Up or down.
+    #[arg(long, value_parser = ["asc", "desc"])]
     order: Option<String>,
     /// How many to leave out at the start.
     #[arg(long)]
@@ -102,8 +104,8 @@ pub(crate) struct Change {
     /// Room for mail in MB, `default` or `none`.
     #[arg(long, value_name = "MB", value_parser = number_or_default)]
     quota_mb: Option<Value>,
-    /// active, disabled (may not log in) or suspended (may not log in, gets no mail for now).
-    #[arg(long)]
+    /// Disabled: may not log in. Suspended: may not log in and gets no mail for now.
+    #[arg(long, value_parser = STATES)]
     state: Option<String>,
     /// Whether the person administers the box.
     #[arg(long)]
@@ -121,7 +123,7 @@ pub(crate) struct Change {
     #[arg(long)]
     forward_keep: Option<bool>,
     /// Language of the web pages.
-    #[arg(long)]
+    #[arg(long, value_parser = ["en", "de", "fr", "it", "es"])]
     language: Option<String>,
 }
 
@@ -186,7 +188,7 @@ pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure
         }
         Command::Delete { address } => {
             let (id, _) = desk.account(&address).await?;
-            desk.act(Call::delete(format!("/accounts/{id}"))).await
+            desk.delete(Call::delete(format!("/accounts/{id}")), &address).await
         }
         Command::Deleted(limit) => {
             desk.list(

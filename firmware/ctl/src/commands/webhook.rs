@@ -8,6 +8,9 @@ use super::{Desk, Fields};
 use crate::call::Call;
 use crate::failure::Failure;
 
+const MODES: [&str; 2] = ["before", "after"];
+const ON_FAILURE: [&str; 2] = ["allow", "refuse"];
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -49,11 +52,11 @@ pub(crate) struct New {
     /// `account.create`, `account.*`, `*`.
     #[arg(long = "event", required = true)]
     events: Vec<String>,
-    /// before (it may refuse) or after (it is told).
-    #[arg(long, default_value = "after")]
+    /// Before: it may refuse. After: it is told.
+    #[arg(long, default_value = "after", value_parser = MODES)]
     mode: String,
-    /// What a silent one means before: allow or refuse.
-    #[arg(long, default_value = "refuse")]
+    /// What a silent one means before.
+    #[arg(long, default_value = "refuse", value_parser = ON_FAILURE)]
     on_failure: String,
 }
 
@@ -71,11 +74,11 @@ pub(crate) struct Change {
     /// All its events.
     #[arg(long = "event")]
     events: Vec<String>,
-    /// before or after.
-    #[arg(long)]
+    /// Before: it may refuse. After: it is told.
+    #[arg(long, value_parser = MODES)]
     mode: Option<String>,
-    /// allow or refuse.
-    #[arg(long)]
+    /// What a silent one means before.
+    #[arg(long, value_parser = ON_FAILURE)]
     on_failure: Option<String>,
     /// Whether it is called.
     #[arg(long)]
@@ -123,7 +126,9 @@ pub(crate) async fn run(desk: &mut Desk, command: Command) -> Result<(), Failure
             let path = of(change.id, "");
             desk.act(Call::patch(path, change.body()?)).await
         }
-        Command::Delete { id } => desk.act(Call::delete(of(id, ""))).await,
+        Command::Delete { id } => {
+            desk.delete(Call::delete(of(id, "")), &format!("webhook {id}")).await
+        }
         Command::Test { id } => desk.act(Call::post(of(id, "/test"), json!({}))).await,
         Command::Log { id } => {
             let columns = ["at", "event", "attempt", "ok", "status", "error", "ms"];

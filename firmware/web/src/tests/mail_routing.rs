@@ -113,7 +113,7 @@ async fn groups_come_change_and_go() {
     assert_eq!(list["next"], Value::Null);
     let list = admin.get("/api/admin/groups?limit=1").await.json;
     assert_eq!((&list["found"], &list["next"]), (&json!(2), &json!(1)));
-    for (with_address, name) in [(true, "all of us"), (false, "board")] {
+    for (with_address, name) in [(true, "All of us"), (false, "board")] {
         let path = format!("/api/admin/groups?with_address={with_address}");
         let list = admin.get(&path).await.json;
         assert_eq!((&list["found"], &list["items"][0]["name"]), (&json!(1), &json!(name)));

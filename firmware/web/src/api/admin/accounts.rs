@@ -213,7 +213,8 @@ impl Change {
             let field = format!("manages.{n}");
             let name = rules::domain(text).map_err(|problem| problem.at(&field))?;
             if !known.iter().any(|domain| domain.name == name) {
-                return Err(ApiError::invalid("domain-unknown").field(field));
+                let detail = format!("{name} is no domain of this server");
+                return Err(ApiError::invalid("domain-unknown").field(field).detail(detail));
             }
             names.push(name);
         }

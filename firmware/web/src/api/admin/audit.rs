@@ -46,7 +46,10 @@ impl Query {
             None | Some("") => Ok(None),
             Some(text) => match time_of(text) {
                 Some(at) => Ok(Some(at)),
-                None => Err(ApiError::invalid("time-invalid").field(field)),
+                None => {
+                    let detail = "a date is 2026-01-31, a time 2026-01-31T08:00:00Z";
+                    Err(ApiError::invalid("time-invalid").field(field).detail(detail))
+                }
             },
         };
         Ok(AuditFilter {

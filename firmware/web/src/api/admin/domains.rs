@@ -182,7 +182,10 @@ pub(super) async fn remove(
 ) -> Result<impl IntoResponse, ApiError> {
     let name = DomainName::parse(&name).map_err(|_| ApiError::not_found())?;
     match by.store(&web).delete_domain(name.clone()).await {
-        Err(StoreError::InUse) => return Err(ApiError::conflict("domain-in-use")),
+        Err(StoreError::InUse) => {
+            let detail = "people, aliases, groups or other entries are in it still";
+            return Err(ApiError::conflict("domain-in-use").detail(detail));
+        }
         Err(StoreError::NoSuchDomain) => return Err(ApiError::not_found()),
         gone => gone?,
     }

@@ -105,7 +105,8 @@ impl Wanted {
             let name = rules::domain(domain).map_err(|problem| problem.at("domain"))?;
             by.must_manage(&name).map_err(|err| err.field("domain"))?;
             if !ours.contains(&name) {
-                return Err(ApiError::invalid("domain-unknown").field("domain"));
+                let detail = format!("{name} is no domain of this server");
+                return Err(ApiError::invalid("domain-unknown").field("domain").detail(detail));
             }
             [name].into()
         };

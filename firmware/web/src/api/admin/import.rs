@@ -71,7 +71,8 @@ fn office(web: &Web, by: &Identity, domain: &str) -> Result<Office, ApiError> {
         name => rules::domain(name).map_err(|problem| problem.at("domain"))?,
     };
     if !domains.contains(&default) {
-        return Err(ApiError::invalid("domain-unknown").field("domain"));
+        let detail = format!("{default} is no domain of this server");
+        return Err(ApiError::invalid("domain-unknown").field("domain").detail(detail));
     }
     Ok(Office { domains: domains.into_iter().collect(), default })
 }

@@ -83,7 +83,11 @@ impl NewToken {
             None => None,
             Some(text) => match time_of(text).filter(|at| *at > created_at) {
                 Some(at) => Some(at),
-                None => return Err(ApiError::invalid("expires-invalid").field("expires_at")),
+                None => {
+                    let detail = "a date or time to come: 2027-01-31 or 2027-01-31T08:00:00Z";
+                    let refused = ApiError::invalid("expires-invalid").field("expires_at");
+                    return Err(refused.detail(detail));
+                }
             },
         };
         Ok(Token {
@@ -124,7 +128,8 @@ pub(super) async fn add(
     token.id = match by.store(&web).create_token(token.clone()).await {
         Err(StoreError::Exists) => return Err(ApiError::conflict("token-exists").field("name")),
         Err(StoreError::NoSuchDomain) => {
-            return Err(ApiError::invalid("domain-unknown").field("domains"));
+            let detail = "one of them is no domain of this server";
+            return Err(ApiError::invalid("domain-unknown").field("domains").detail(detail));
         }
         Err(StoreError::LimitReached(what)) => {
             return Err(ApiError::conflict("limit-reached").detail(what));

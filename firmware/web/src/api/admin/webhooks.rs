@@ -135,12 +135,16 @@ impl Input {
         }
         if let Some(url) = self.url {
             web.hooks().check_url(&url).map_err(|err| {
-                let code = match err {
-                    TargetError::Invalid => "url-invalid",
-                    TargetError::NeedsHttps => "url-needs-https",
-                    TargetError::Own => "url-refused",
+                let (code, detail) = match err {
+                    TargetError::Invalid => {
+                        ("url-invalid", "it is no address of http:// or https://")
+                    }
+                    TargetError::NeedsHttps => {
+                        ("url-needs-https", "outside of the own network it has to be https://")
+                    }
+                    TargetError::Own => ("url-refused", "it is the box itself"),
                 };
-                ApiError::invalid(code).field("url")
+                ApiError::invalid(code).field("url").detail(detail)
             })?;
             url.trim().clone_into(&mut hook.url);
         }
