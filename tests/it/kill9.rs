@@ -3,7 +3,8 @@
 //!
 //! Deliverers (SMTP, LMTP), readers and [`hands`] (APPEND, STORE, COPY, MOVE, EXPUNGE, CREATE, RENAME,
 //! DELETE) work on one daemon; once a number of acts was acknowledged, the daemon is killed, the stopped
-//! store checked, the daemon started again on the same data. The number comes from a seed that is printed;
+//! store checked, the daemon started again on the same data. In some rounds the index is lost as well and
+//! made again from the log. The number comes from a seed that is printed;
 //! `POSTROOM_SEED` sets it, `POSTROOM_KILL9_ROUNDS` the rounds (20); `cargo xtask sim --kill 200`.
 //! This does not prove fsync (the page cache survives): the store's simulation does.
 
@@ -16,7 +17,7 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use testkit::daemon::{Daemon, Options, check, imap_login, office};
+use testkit::daemon::{Daemon, Options, check, imap_login, office, repair};
 use testkit::{Client, Loopback};
 
 use hands::Hand;
@@ -231,6 +232,10 @@ fn run(seed: u64, rounds: u64) -> Result<()> {
         let more = 40 + usize::try_from(dice.roll(240))?;
         let target = ledger.acts() + more;
         round(&mut daemon, &mut hands, n, target, &ledger).with_context(|| format!("round {n}"))?;
+        if n % 4 == 0 {
+            std::fs::remove_file(data.join("index.redb"))?;
+            repair(&data).with_context(|| format!("without an index after round {n}"))?;
+        }
         check(&data).with_context(|| format!("check after round {n}"))?;
         println!("round {n}: {} acknowledged so far", ledger.acts());
     }

@@ -23,6 +23,8 @@ mod ldap;
 #[cfg(test)]
 mod matrix;
 #[cfg(test)]
+mod repair;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod rights;

@@ -20,7 +20,7 @@ use base::{AccountId, BlobId, MailboxId, Timestamp};
 use crate::index::{Snapshot, View};
 use crate::segment::Segments;
 use crate::store::{self, Mode};
-use crate::{CheckReport, Options, Store, StoreError, disk};
+use crate::{CheckReport, Options, Store, StoreError, disk, rows_file};
 
 /// Findings that are listed; more are only counted.
 const PROBLEMS_MAX: usize = 1_000;
@@ -137,6 +137,9 @@ impl Store {
         webhooks::walk(&mut walk)?;
         contents::walk(&mut walk, &segments)?;
         segments::walk(&mut walk, &segments)?;
+        if rows_file::is_there(&**disk, dir) {
+            walk.note(rows_file::verify(&**disk, dir));
+        }
         let Walk { mut report, unlisted, .. } = walk;
         if unlisted > 0 {
             report.problems.push(format!("{unlisted} further problems"));

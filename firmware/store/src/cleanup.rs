@@ -7,6 +7,7 @@
 //!
 //! Never here: a damaged content is moved. Its segment stays as it is, for whoever mends it.
 
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -102,6 +103,12 @@ impl Store {
         Ok(None)
     }
 
+    /// Bytes of empty segments that wait for rows of a segment beyond `covered`.
+    fn waiting_bytes(&self, covered: u32) -> u64 {
+        let waiting: Vec<u32> = self.cleaning().empty.range(covered..).map(|(n, _)| *n).collect();
+        waiting.into_iter().map(|n| self.inner.segments.len(n).unwrap_or(0)).sum()
+    }
+
     fn plan_step(&self) -> Result<Option<Step>, StoreError> {
         let view = self.snapshot()?;
         let Some(segment) = self.next_to_clean(&view)? else { return Ok(None) };
@@ -152,7 +159,12 @@ impl Store {
         }
         // No replay begins in them behind this.
         self.checkpoint().await?;
+        let covered = self.covered();
         for segment in due {
+            // Without the rows a lost index could not be made again. But mail must have room.
+            if segment >= covered && !self.disk_is_low() {
+                continue;
+            }
             let is_gone = self.act(move |tx| {
                 let row = segment_row::of(&tx.tables, segment)?;
                 if row.live > 0 || tx.log.end().segment <= segment {

@@ -8,14 +8,13 @@ mod files;
 mod salvage;
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
 use base::{AccountId, Address, BlobHash, Uid};
 
 use crate::disk::Overlay;
-use crate::index::Snapshot;
+use crate::index::{Snapshot, guarded};
 use crate::mailbox::reads;
 use crate::mailbox::row;
 use crate::segment::Segments;
@@ -71,12 +70,6 @@ impl ExportReport {
             }
         }
     }
-}
-
-/// Damage can make the index library panic; that is damage, not a bug of ours.
-fn guarded<V>(work: impl FnOnce() -> Result<V, StoreError>) -> Result<V, StoreError> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(StoreError::Damaged("the index cannot be read here".to_owned())))
 }
 
 /// What an export goes along with.

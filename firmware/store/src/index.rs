@@ -12,6 +12,7 @@ mod tables;
 pub(crate) use tables::Tables;
 
 use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use redb::{
@@ -142,6 +143,11 @@ impl T {
     /// The table with this number in the log.
     fn of_number(number: u8) -> Option<Self> {
         TABLES.get(usize::from(number)).map(|(table, _)| *table)
+    }
+
+    /// All tables.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        TABLES.into_iter().map(|(table, _)| table)
     }
 }
 
@@ -328,6 +334,22 @@ pub(crate) fn open(file: Arc<dyn DiskFile>, cache_bytes: usize) -> Result<Databa
         .set_cache_size(cache_bytes)
         .create_with_backend(Backend(file))
         .map_err(|e| StoreError::Open(format!("the index: {e}")))
+}
+
+/// As [`open`], of an index that is there, when every page of it is what was written.
+pub(crate) fn verified(
+    file: Arc<dyn DiskFile>,
+    cache_bytes: usize,
+) -> Result<Database, StoreError> {
+    let mut database = open(file, cache_bytes)?;
+    database.check_integrity().map_err(|e| StoreError::Open(format!("the index: {e}")))?;
+    Ok(database)
+}
+
+/// Damage can make the index library panic; that is damage, not a bug of ours.
+pub(crate) fn guarded<V>(work: impl FnOnce() -> Result<V, StoreError>) -> Result<V, StoreError> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(StoreError::Damaged("the index cannot be read here".to_owned())))
 }
 
 /// Begins a transaction whose commit is visible at once and durable with the next durable one. Its group

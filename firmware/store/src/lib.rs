@@ -30,7 +30,8 @@
 //!   the real disk, folders, lock, space.
 //! - `reading`: many messages in a row. `search_index`: signatures of messages, a cache beside the index.
 //! - `check`: the walk over everything. `export`: mail out of a store in any state. `repair`:
-//!   what can be made right again.
+//!   what can be made right again. `rows_file`: all rows at an earlier time, kept by `cleanup`; `rebuild`:
+//!   a lost index made again from them and the log.
 //!
 //! `FORMAT.md` describes the bytes on disk and what is assumed of the disk.
 
@@ -58,9 +59,11 @@ mod meta;
 mod origin;
 mod queue;
 mod reading;
+mod rebuild;
 mod recovery;
 mod repair;
 mod replay;
+mod rows_file;
 mod search_index;
 mod segment;
 mod segment_row;

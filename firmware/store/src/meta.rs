@@ -17,6 +17,7 @@ const LOG_END_KEY: &[u8] = b"log_end";
 /// Version 1 had no group number.
 const LOG_END_VERSION: u8 = 2;
 const LOST_KEY: &[u8] = b"lost";
+const UNLOGGED_KEY: &[u8] = b"unlogged";
 const NEXT_ACCOUNT: &[u8] = b"next_account";
 const NEXT_MAILBOX: &[u8] = b"next_mailbox";
 const NEXT_QUEUE: &[u8] = b"next_queue";
@@ -82,6 +83,16 @@ pub(crate) fn lost(view: &impl View) -> Result<Option<Lost>, StoreError> {
 pub(crate) fn put_lost(tables: &mut Tables<'_>, lost: Lost) -> Result<(), StoreError> {
     let row = Out::versioned().u32(lost.from.segment).u64(lost.from.offset).u32(lost.to_segment);
     tables.put(T::Meta, LOST_KEY, &row.0)
+}
+
+/// The last group whose changes were too large for the log; 0 for none.
+pub(crate) fn unlogged(view: &impl View) -> Result<u64, StoreError> {
+    Ok(number(view, UNLOGGED_KEY)?.unwrap_or(0))
+}
+
+/// The log cannot be gone through beyond this group: only rows of a later time lead on.
+pub(crate) fn put_unlogged(tables: &mut Tables<'_>, group: u64) -> Result<(), StoreError> {
+    tables.put_derived(T::Meta, UNLOGGED_KEY, &Out::versioned().u64(group).0)
 }
 
 /// Counts on behind contents that an upgrade has numbered.

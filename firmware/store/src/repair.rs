@@ -1,8 +1,9 @@
 //! REPAIR: what `check` finds and can be made right from what is there: counts, usage, links, live bytes,
 //! names, due times, rights, dangling rows. One act: all of it or nothing.
 //!
-//! Never here: a guess. A message whose content is gone is taken away and told; a lost index is not made
-//! again (EXPORT takes mail out of the log then).
+//! Before that a lost index is made again (`rebuild`).
+//!
+//! Never here: a guess. A message whose content is gone is taken away and told.
 
 mod counts;
 mod entries;
@@ -24,7 +25,7 @@ use crate::mailbox::message_row::MessageRow;
 use crate::mailbox::row::{self, MailboxRow};
 use crate::mailbox::{changes, name};
 use crate::writer::Tx;
-use crate::{Flags, Options, Store, StoreError, search_index};
+use crate::{Flags, Options, Store, StoreError, rebuild, search_index};
 
 /// redb's cache, bytes.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
@@ -57,16 +58,28 @@ impl Store {
     /// # Errors
     /// `Open` if it cannot be opened or runs; `Index` if the index cannot be read or written.
     pub async fn repair(dir: &Path, clock: Arc<dyn Clock>) -> Result<Vec<String>, StoreError> {
-        let options = Options { cache_bytes: CACHE_BYTES, ..Options::new(dir) };
-        if !crate::disk::has_index(&*options.disk, dir).unwrap_or(false) {
-            return Err(StoreError::Open(format!("{} holds no index", dir.display())));
+        Self::repair_with(Options { cache_bytes: CACHE_BYTES, ..Options::new(dir) }, clock).await
+    }
+
+    /// As [`Store::repair`], on the disk of the options and with their cache.
+    ///
+    /// # Errors
+    /// As [`Store::repair`].
+    pub async fn repair_with(
+        options: Options,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Vec<String>, StoreError> {
+        let dir = options.dir.clone();
+        if !rebuild::has_store(&options) {
+            return Err(StoreError::Open(format!("{} holds no store", dir.display())));
         }
+        let mut told = rebuild::run(&options)?;
         let store = Self::open(options.clone(), clock)?;
         let mut files = BTreeMap::new();
         for number in store.inner.segments.numbers()? {
             files.insert(number, store.inner.segments.len(number)?);
         }
-        let mut done = store
+        let done = store
             .act_alone(move |tx| {
                 let mut repair = Repair {
                     tx,
@@ -79,13 +92,14 @@ impl Store {
                 Ok(repair.done)
             })
             .await?;
-        let dropped = search_index::history::clear(&*options.disk, dir)
+        told.extend(done);
+        let dropped = search_index::history::clear(&*options.disk, &dir)
             .map_err(StoreError::io("removing the search index"))?;
         if dropped {
-            done.push("the search index is taken away: searches make it again".to_owned());
+            told.push("the search index is taken away: searches make it again".to_owned());
         }
         store.close().await?;
-        Ok(done)
+        Ok(told)
     }
 }
 

@@ -61,11 +61,14 @@ pub(crate) fn run(database: &Database, segments: &Segments) -> Result<Replayed, 
     Ok(Replayed { end, group, last_number, left: scan.left(), must_stay })
 }
 
-fn apply(database: &Database, group: &Group) -> Result<(), StoreError> {
+/// Makes the commit of a group again.
+pub(crate) fn apply(database: &Database, group: &Group) -> Result<(), StoreError> {
     let transaction = index::begin(database)?;
     let mut tables = Tables::open(&transaction);
     for content in &group.contents {
-        tables.put_derived(T::Text, &blob_key(content.id), &content.texts)?;
+        if let Some(texts) = &content.texts {
+            tables.put_derived(T::Text, &blob_key(content.id), texts)?;
+        }
     }
     tables.apply(&group.changes)?;
     meta::put_log_end(&mut tables, group.end, group.number)?;

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::disk::{self, Space};
 use crate::index::{self, Snapshot, T, Tables, View};
 use crate::replay::{self, Replayed};
+use crate::rows_file::{self, RowsFile};
 use crate::search_index::{self, SearchIndexes};
 use crate::segment::{self, Log, Segments};
 use crate::shared_uids::SharedUids;
@@ -41,6 +42,8 @@ pub(crate) struct Inner {
     /// Housekeeping has looked at the clock in this run.
     pub(crate) was_aged: AtomicBool,
     pub(crate) cleaning: Mutex<crate::cleanup::Cleaning>,
+    /// The rows of an earlier time that a lost index is made again from.
+    pub(crate) rows: Mutex<Option<RowsFile>>,
     /// Who is asked before acts on accounts, aliases and groups.
     pub(crate) gate: Mutex<Option<Arc<dyn Gate>>>,
     /// Snapshots that are held: no segment goes meanwhile.
@@ -92,7 +95,10 @@ pub(crate) fn open_index(
     let has_segments = !segment::list(disk, &disk::segments_path(dir)).map_err(open)?.is_empty();
     if is_new && (has_segments || mode == Mode::Check) {
         // Starting over with an empty index would cut the segments, which hold the mail.
-        return Err(StoreError::Open(format!("{} is missing", path.display())));
+        return Err(StoreError::Open(format!(
+            "{} is missing; postroomd check --repair makes it again from the log",
+            path.display()
+        )));
     }
     if is_new {
         // redb gives a new file its length before its magic number; stopped in between, no start would
@@ -108,6 +114,12 @@ pub(crate) fn open_index(
     disk.sync_dir(dir).map_err(open)?;
     match format(&database)? {
         Some(meta::FORMAT) if index::has_all_tables(&database)? => {}
+        None if has_segments => {
+            return Err(StoreError::Open(format!(
+                "there is nothing in {}; postroomd check --repair makes it again from the log",
+                path.display()
+            )));
+        }
         None | Some(meta::FORMAT) => make_tables(&database)?,
         Some(from @ meta::OLDEST_FORMAT..meta::FORMAT) if mode == Mode::Run => {
             if from > meta::OLDEST_FORMAT {
@@ -119,6 +131,7 @@ pub(crate) fn open_index(
             upgrade::keep(&*file, &kept).map_err(open)?;
             // It may be of a time after the last upgrade, if the way back was taken meanwhile.
             search_index::history::clear(disk, dir).map_err(open)?;
+            rows_file::remove(disk, dir)?;
             disk.sync_dir(dir).map_err(open)?;
             database = index::open(file, options.cache_bytes)?;
             upgrade::run(&database, segments, from, now)?;
@@ -160,13 +173,13 @@ pub(crate) enum Mode {
     Check,
 }
 
-fn format(database: &Database) -> Result<Option<u64>, StoreError> {
+pub(crate) fn format(database: &Database) -> Result<Option<u64>, StoreError> {
     let view = Snapshot::of(database)?;
     if view.is_new()? { Ok(None) } else { meta::format(&view) }
 }
 
 /// Makes the tables of a new store, and those that a later version of the format has more.
-fn make_tables(database: &Database) -> Result<(), StoreError> {
+pub(crate) fn make_tables(database: &Database) -> Result<(), StoreError> {
     let mut transaction = index::begin(database)?;
     index::make_durable(&mut transaction)?;
     let mut tables = Tables::open(&transaction);
@@ -198,6 +211,7 @@ impl Store {
         let group = replayed.group;
         search_index::history::open(&*options.disk, dir, group)
             .map_err(StoreError::io("removing the search index of another past"))?;
+        let rows = rows_file::open(&*options.disk, dir, group)?;
         let log = Log::open(Arc::clone(&segments), replayed)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -237,6 +251,7 @@ impl Store {
                 failed: has_failed,
                 was_aged: AtomicBool::new(false),
                 cleaning: Mutex::default(),
+                rows: Mutex::new(rows),
                 gate: Mutex::default(),
                 holds: AtomicUsize::new(0),
                 database,

@@ -75,6 +75,7 @@ impl Store {
                 age::advance(tx, passed, now, is_first)
             })
             .await?;
+            self.keep_rows().await?;
             self.remove_empty_segments().await?;
         }
         let store = self.clone();

@@ -327,7 +327,10 @@ fn end_group(tables: &mut Tables<'_>, log: &mut Log, group: u64) -> Result<Logge
             log.append_changes(group, changes)?;
             Logged::Changes
         }
-        None => Logged::Contents,
+        None => {
+            meta::put_unlogged(tables, group)?;
+            Logged::Contents
+        }
     };
     meta::put_log_end(tables, log.end(), group)?;
     tables.flush()?;

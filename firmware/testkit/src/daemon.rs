@@ -284,6 +284,29 @@ pub fn check(data: &Path) -> Result<()> {
     Ok(())
 }
 
+/// `postroomd check --repair` on a stopped store, as a child that can be killed.
+///
+/// # Errors
+/// It cannot be started.
+pub fn begin_repair(data: &Path) -> Result<Child> {
+    let mut command = Command::new(binary()?);
+    command.args(["check", "--repair", "--data"]).arg(data);
+    Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
+}
+
+/// Repairs a stopped store, which is consistent then; the lines that it said.
+///
+/// # Errors
+/// It cannot be repaired, or something is left; the error holds what was said.
+pub fn repair(data: &Path) -> Result<Vec<String>> {
+    let done = begin_repair(data)?.wait_with_output()?;
+    let said = String::from_utf8_lossy(&done.stdout);
+    if !done.status.success() {
+        bail!("repair of {}: {said}{}", data.display(), String::from_utf8_lossy(&done.stderr));
+    }
+    Ok(said.lines().map(str::to_owned).collect())
+}
+
 impl Drop for Daemon {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {

@@ -42,6 +42,11 @@ impl Redo {
         (!self.is_too_large).then_some(self.bytes.as_slice())
     }
 
+    /// Bytes of what is collected.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// A row is `value` now and was `old` before.
     pub(crate) fn put(&mut self, table: T, key: &[u8], old: Option<&[u8]>, value: &[u8]) {
         let Some(old) = old else {

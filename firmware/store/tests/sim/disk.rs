@@ -302,6 +302,15 @@ impl SimDisk {
         held(&self.state).platter.put_file(path, bytes);
     }
 
+    /// Takes a file away, durably.
+    pub(crate) fn lose_file(&self, path: &Path) {
+        let mut state = held(&self.state);
+        state.platter.remove(path);
+        if let Some(dir) = path.parent() {
+            state.platter.sync_dir(dir);
+        }
+    }
+
     pub(crate) fn is_off(&self) -> bool {
         held(&self.state).is_off
     }

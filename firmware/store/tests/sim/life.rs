@@ -1,6 +1,7 @@
 //! The lives of one store: work, a disk that fails or a power that goes, recovery (which is cut off too),
 //! and the comparison with the model. One seed decides all of it.
 
+use std::collections::BTreeMap;
 use std::future::Future as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -8,7 +9,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use base::Clock;
-use store::{Options, Store};
+use store::{Held, Options, Store};
 
 use crate::act::Act;
 use crate::caller::{Gate, perform};
@@ -34,6 +35,10 @@ pub(crate) struct Tally {
     pub(crate) cut_recoveries: u64,
     pub(crate) faults: u64,
     pub(crate) acknowledged: u64,
+    /// States that were held and copied.
+    pub(crate) copies: u64,
+    /// Indexes that were made again.
+    pub(crate) lost_indexes: u64,
     /// Batches with acts whose outcome was unknown.
     pub(crate) in_doubt: u64,
 }
@@ -45,6 +50,8 @@ impl Tally {
         self.kills += other.kills;
         self.cut_recoveries += other.cut_recoveries;
         self.faults += other.faults;
+        self.copies += other.copies;
+        self.lost_indexes += other.lost_indexes;
         self.acknowledged += other.acknowledged;
         self.in_doubt += other.in_doubt;
     }
@@ -127,7 +134,7 @@ pub(crate) async fn run(seed: u64, contents: &Contents, lie: Option<Lie>) -> Res
     };
     let count = 2 + lives.random.below(4);
     for life in 1..=count {
-        lives.life().await.map_err(|e| format!("life {life}: {e}"))?;
+        Box::pin(lives.life()).await.map_err(|e| format!("life {life}: {e}"))?;
     }
     lives.last_look().await.map_err(|e| format!("after {count} lives: {e}"))?;
     Ok(lives.tally)
@@ -214,10 +221,51 @@ impl Lives<'_> {
             && found.values().any(|line| line.contains("Io {") || line.contains("Index {"))
     }
 
+    /// The index is lost, and made again; that is cut off as planned, too.
+    async fn lose_index(&mut self) -> Result<(), String> {
+        let index = Path::new(DIR).join("index.redb");
+        let files = self.disk.files();
+        let has_log = files.iter().any(|(path, _)| path.extension().is_some_and(|e| e == "seg"));
+        let Some((_, bytes)) = files.iter().find(|(path, _)| *path == index) else { return Ok(()) };
+        if !has_log {
+            return Ok(());
+        }
+        self.tally.lost_indexes += 1;
+        let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
+        self.disk.lose_file(&index);
+        match self.random.below(3) {
+            0 => {}
+            1 => self.disk.put_file(&index, half),
+            _ => self.disk.put_file(&index, &[0x5A; 10_000]),
+        }
+        let mut plan = self.plan();
+        for round in 0..=CUT_RECOVERIES_MAX {
+            if round == CUT_RECOVERIES_MAX {
+                plan = Plan { lie: self.lie, ..Plan::default() };
+            }
+            self.disk.plan(plan);
+            let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+            let outcome = Store::repair_with(options(&self.disk), clock).await;
+            let is_hurt = self.disk.is_off() || self.disk.hits() > 0;
+            match outcome {
+                Ok(_) if !is_hurt => return Ok(()),
+                Err(e) if !is_hurt => return Err(format!("the index is not made again: {e:?}")),
+                _ => {}
+            }
+            self.tally.cut_recoveries += 1;
+            self.restart();
+            plan = self.plan();
+        }
+        Ok(())
+    }
+
     async fn life(&mut self) -> Result<(), String> {
         self.tally.lives += 1;
+        if self.random.once_in(5) {
+            self.lose_index().await?;
+        }
         let store = self.open().await?;
-        let end = self.work(&store).await;
+        let end = Box::pin(self.work(&store)).await;
         let hits = self.disk.hits();
         self.tally.faults += hits;
         match end? {
@@ -254,6 +302,10 @@ impl Lives<'_> {
             let now = self.clock.at();
             let count = usize::try_from(self.random.any_size(12)).unwrap_or(1);
             let keeps_house = self.random.once_in(12);
+            let held = match self.random.once_in(10) {
+                true => store.hold().ok().map(|held| (held, model.shown(self.contents))),
+                false => None,
+            };
             let mut chooser = Chooser { random: &mut self.random, model: model.clone(), now };
             let acts = if keeps_house { vec![Act::KeepHouse] } else { chooser.acts(count) };
             let as_group = acts.len() > 1 && !self.random.once_in(4);
@@ -279,6 +331,9 @@ impl Lives<'_> {
             if self.disk.is_off() || has_failed(store) {
                 return Ok(self.end(store));
             }
+            if let Some((held, shown)) = held {
+                self.copy_held(&held, &shown).await?;
+            }
             if self.random.once_in(10) {
                 // The log before it needs no replay; how it ends shows in the next act.
                 drop(store.checkpoint().await);
@@ -293,6 +348,35 @@ impl Lives<'_> {
             }
         }
         Ok(self.end(store))
+    }
+
+    /// A state that was held can be copied after others came, and the copy shows it.
+    async fn copy_held(&mut self, held: &Held, expected: &Shown) -> Result<(), String> {
+        let path = Path::new(DIR).join("copy.redb");
+        let copied = held.copy_index(&path);
+        let files: BTreeMap<_, _> = self.disk.files().into_iter().collect();
+        if self.disk.is_off() || self.disk.hits() > 0 {
+            return Ok(());
+        }
+        self.disk.lose_file(&path);
+        copied.map_err(|e| format!("what is held cannot be copied: {e:?}"))?;
+        let disk = SimDisk::new(Path::new("/data"), self.random.fork());
+        let bytes = |path: &Path| files.get(path).map(Vec::as_slice).unwrap_or_default();
+        disk.put_file(&Path::new(DIR).join("index.redb"), bytes(&path));
+        for (segment, len) in held.segments() {
+            let len = usize::try_from(*len).unwrap_or(usize::MAX);
+            let part = bytes(segment).get(..len).ok_or("a segment that is held is short")?;
+            disk.put_file(segment, part);
+        }
+        let store = open(&disk, &self.clock, Checkpoints::AtTheEnd)
+            .map_err(|e| format!("a copy cannot be opened: {e:?}"))?;
+        let found = look(&store, self.contents).map_err(|e| format!("reading a copy: {e:?}"))?;
+        store.close().await.map_err(|e| format!("closing a copy: {e:?}"))?;
+        self.tally.copies += 1;
+        if found != *expected {
+            return Err(format!("a copy is another: {}", difference(expected, &found)));
+        }
+        check(&disk)
     }
 
     fn end(&self, store: &Store) -> Ending {
