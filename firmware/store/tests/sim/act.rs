@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use base::{Uid, UidRanges};
 use store::{FlagOp, Flags, SpecialUse};
 
+use crate::office::Deed;
+
 /// Flags of a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
@@ -98,6 +100,15 @@ pub(crate) enum Act {
         marks: Marks,
         since: Option<u64>,
     },
+    /// RFC 8508: a message goes into `to`, and the one of this UID leaves `from`.
+    Replace {
+        from: u32,
+        uid: u32,
+        to: u32,
+        message: (u64, Marks, i64),
+    },
+    /// What an administrator does.
+    Office(Deed),
     Expunge {
         mailbox: u32,
         uids: Option<Uids>,

@@ -14,9 +14,9 @@ use store::{
     QueueRecipient, RecipientState, RecipientUpdate, Staged, Store, StoreError, TargetMailbox,
 };
 
-use crate::act::{Act, Delivery, Place, Settled};
+use crate::act::{Act, Delivery, Marks, Place, Settled};
 use crate::content::Contents;
-use crate::entries;
+use crate::{entries, office};
 
 /// The box's only mail domain.
 pub(crate) const DOMAIN: &str = "sim.test";
@@ -218,6 +218,7 @@ async fn call(store: &Store, contents: &Contents, act: &Act) -> Answered {
     match act {
         Act::Deliver(_)
         | Act::Append { .. }
+        | Act::Replace { .. }
         | Act::Mark { .. }
         | Act::Expunge { .. }
         | Act::Copy { .. } => Box::pin(call_mail(store, contents, act)).await,
@@ -230,6 +231,7 @@ async fn call(store: &Store, contents: &Contents, act: &Act) -> Answered {
         Act::Restore { .. } | Act::RestoreAccount { .. } | Act::KeepHouse => {
             Box::pin(call_recovery(store, act)).await
         }
+        Act::Office(deed) => Box::pin(office::call(store, deed)).await,
         _ => Box::pin(call_directory(store, act)).await,
     }
 }
@@ -319,6 +321,16 @@ async fn call_directory(store: &Store, act: &Act) -> Answered {
     done()
 }
 
+fn new_message(
+    store: &Store,
+    contents: &Contents,
+    (content, marks, date): &(u64, Marks, i64),
+) -> Result<NewMessage, StoreError> {
+    let message = stage(store, contents.get(*content))?;
+    let (flags, internal_date) = (marks.flags(), Timestamp(*date));
+    Ok(NewMessage { message, flags, internal_date, zone_minutes: 0 })
+}
+
 async fn call_mail(store: &Store, contents: &Contents, act: &Act) -> Answered {
     match act {
         Act::Deliver(new) => {
@@ -327,19 +339,17 @@ async fn call_mail(store: &Store, contents: &Contents, act: &Act) -> Answered {
                 delivered.local.iter().map(|(a, mailbox, uid)| (a.0, mailbox.0, uid.0)).collect();
             Ok(format!("{copies:?} {:?}", delivered.queue.map(|id| id.0)))
         }
+        Act::Replace { from, uid, to, message } => {
+            let (from, to) = (MailboxId(*from), MailboxId(*to));
+            let message = new_message(store, contents, message)?;
+            let appended = store.replace(from, base::Uid(*uid), to, message).await?;
+            let uids: Vec<u32> = appended.uids.iter().map(|uid| uid.0).collect();
+            Ok(format!("{} {uids:?}", appended.uid_validity))
+        }
         Act::Append { mailbox, messages } => {
-            let mut new = Vec::new();
-            for (content, marks, date) in messages {
-                let message = stage(store, contents.get(*content))?;
-                let internal_date = Timestamp(*date);
-                new.push(NewMessage {
-                    message,
-                    flags: marks.flags(),
-                    internal_date,
-                    zone_minutes: 0,
-                });
-            }
-            let appended = store.append(MailboxId(*mailbox), new).await?;
+            let new: Result<Vec<_>, _> =
+                messages.iter().map(|message| new_message(store, contents, message)).collect();
+            let appended = store.append(MailboxId(*mailbox), new?).await?;
             let uids: Vec<u32> = appended.uids.iter().map(|uid| uid.0).collect();
             Ok(format!("{} {uids:?}", appended.uid_validity))
         }

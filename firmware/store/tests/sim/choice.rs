@@ -44,7 +44,9 @@ impl Chooser<'_> {
         if self.model.accounts.is_empty() {
             return self.create_account();
         }
-        match self.random.below(64) {
+        match self.random.below(82) {
+            64..=66 => self.replace(),
+            67..=81 => Act::Office(self.deed()),
             0..=15 => Act::Deliver(self.delivery()),
             16..=22 => self.append(),
             23..=31 => self.mark(),
@@ -57,17 +59,17 @@ impl Chooser<'_> {
         }
     }
 
-    fn pick<'v, V>(&mut self, values: &'v [V]) -> &'v V {
+    pub(crate) fn pick<'v, V>(&mut self, values: &'v [V]) -> &'v V {
         &values[self.random.index(values.len())]
     }
 
-    fn account(&mut self) -> u32 {
+    pub(crate) fn account(&mut self) -> u32 {
         let ids: Vec<u32> = self.model.accounts.keys().copied().collect();
         // Sometimes one that is not there.
         if self.random.once_in(60) { 1_000 } else { *self.pick(&ids) }
     }
 
-    fn mailbox(&mut self) -> u32 {
+    pub(crate) fn mailbox(&mut self) -> u32 {
         let ids: Vec<u32> = self.model.mailboxes.keys().copied().collect();
         let full: Vec<u32> = ids
             .iter()
@@ -149,6 +151,15 @@ impl Chooser<'_> {
             messages.push((Contents::any(self.random), self.marks(), date));
         }
         Act::Append { mailbox, messages }
+    }
+
+    fn replace(&mut self) -> Act {
+        let (from, to) = (self.mailbox(), self.mailbox());
+        let uids = self.model.mailboxes.get(&from).map(|m| m.messages.keys().copied().collect());
+        let uids: Vec<u32> = uids.unwrap_or_default();
+        let uid = if uids.is_empty() { 9_999 } else { *self.pick(&uids) };
+        let message = (Contents::any(self.random), self.marks(), self.now);
+        Act::Replace { from, uid, to, message }
     }
 
     fn mark(&mut self) -> Act {

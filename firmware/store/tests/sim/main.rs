@@ -20,6 +20,7 @@ mod entries;
 mod fixtures;
 mod life;
 mod model;
+mod office;
 mod positions;
 mod random;
 mod seeds;

@@ -4,12 +4,14 @@
 //! wholly or refused with the word of the store's error.
 
 mod mail;
+mod office;
 mod recovery;
 mod spool;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::act::{Act, Marks};
+use crate::caller::DOMAIN;
 
 /// The answer of an act that was done, or the name of the refusal.
 pub(crate) type Answer = Result<String, String>;
@@ -45,6 +47,9 @@ pub(crate) struct Mailbox {
     pub(crate) uid_next: u32,
     pub(crate) modseq: u64,
     pub(crate) messages: BTreeMap<u32, Message>,
+    pub(crate) acl: Vec<office::AclEntry>,
+    /// By holder (0: shared) and name.
+    pub(crate) annotations: BTreeMap<(u32, String), String>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +58,7 @@ pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) subscriptions: BTreeSet<String>,
     last_uid_validity: u32,
+    extras: office::Extras,
 }
 
 /// A message that can be restored.
@@ -108,6 +114,7 @@ pub(crate) struct Model {
     /// but the next id.
     pub(crate) queue_ids_in_doubt: u64,
     next_expunged: u64,
+    office: office::Office,
 }
 
 impl Model {
@@ -126,6 +133,7 @@ impl Model {
             next_queue: 1,
             queue_ids_in_doubt: 0,
             next_expunged: 1,
+            office: office::Office::default(),
         }
     }
 
@@ -139,37 +147,15 @@ impl Model {
 
     fn run(&mut self, act: &Act, now: i64) -> Answer {
         match act {
-            Act::CreateDomain => {
-                if self.has_domain {
-                    return refuse("Exists");
-                }
-                self.has_domain = true;
-            }
-            Act::CreateAccount { address } => return self.create_account(address, now),
-            Act::RenameAccount { account, name } => {
-                self.account(*account)?.name.clone_from(name);
-            }
-            Act::DeleteAccount { account } => return self.delete_account(*account, now),
             Act::Restore { account, ids, into } => {
                 return self.restore(*account, ids, into.as_deref(), now);
             }
-            Act::RestoreAccount { account } => return self.restore_account(*account),
+            Act::RestoreAccount { account } => return self.restore_account(*account, now),
             Act::KeepHouse => return Ok(self.keep_house()),
-            Act::PutAlias { address, targets, is_new } => {
-                if *is_new && self.is_taken(address) {
-                    return refuse("AddressTaken");
-                }
-                if !*is_new && !self.aliases.contains_key(address) {
-                    return refuse("NoSuchAlias");
-                }
-                self.aliases.insert(address.clone(), targets.clone());
+            Act::Office(deed) => return self.do_deed(deed, now),
+            Act::Replace { from, uid, to, message } => {
+                return self.replace(*from, *uid, *to, message, now);
             }
-            Act::DeleteAlias { address } => {
-                if self.aliases.remove(address).is_none() {
-                    return refuse("NoSuchAlias");
-                }
-            }
-            Act::SetHostname { hostname } => self.hostname.clone_from(hostname),
             Act::Deliver(delivery) => return self.deliver(delivery, now),
             Act::Append { mailbox, messages } => return self.append(*mailbox, messages),
             Act::Mark { mailbox, uids, op, marks, since } => {
@@ -191,9 +177,67 @@ impl Model {
             Act::Settle { id, updates, notice } => {
                 return self.settle(*id, updates, notice.as_ref(), now);
             }
-            Act::Hold { id, on } => return Ok(self.hold(*id, *on)),
+            Act::Hold { id, on } => return Ok(self.hold(*id, *on, now)),
             Act::Retry { id } => return Ok(self.retry(*id, now)),
-            Act::DeleteEntry { id } => return Ok(self.queue.remove(id).is_some().to_string()),
+            Act::DeleteEntry { id } => {
+                let gone = self.queue.remove(id).is_some();
+                if gone {
+                    self.note(now, "queue.delete", &id.to_string());
+                }
+                return Ok(gone.to_string());
+            }
+            _ => return self.change_directory(act, now),
+        }
+        Ok("done".to_owned())
+    }
+
+    fn change_directory(&mut self, act: &Act, now: i64) -> Answer {
+        match act {
+            Act::CreateDomain => {
+                if self.has_domain {
+                    return refuse("Exists");
+                }
+                self.has_domain = true;
+                self.note(now, "domain.create", DOMAIN);
+            }
+            Act::CreateAccount { address } => return self.create_account(address, now),
+            Act::RenameAccount { account, name } => {
+                let known = self.account(*account)?;
+                let brings_class = known.extras.take_class();
+                let is_same = known.name == *name && !brings_class;
+                let address = known.address.clone();
+                known.name.clone_from(name);
+                if !is_same {
+                    self.note(now, "account.change", &address);
+                }
+            }
+            Act::DeleteAccount { account } => return self.delete_account(*account, now),
+            Act::PutAlias { address, targets, is_new } => {
+                if *is_new && self.is_taken(address) {
+                    return refuse("AddressTaken");
+                }
+                if !*is_new && !self.aliases.contains_key(address) {
+                    return refuse("NoSuchAlias");
+                }
+                match self.aliases.insert(address.clone(), targets.clone()) {
+                    None => self.note(now, "alias.create", address),
+                    Some(old) if old != *targets => self.note(now, "alias.change", address),
+                    Some(_) => {}
+                }
+            }
+            Act::DeleteAlias { address } => {
+                if self.aliases.remove(address).is_none() {
+                    return refuse("NoSuchAlias");
+                }
+                self.note(now, "alias.delete", address);
+            }
+            Act::SetHostname { hostname } => {
+                if self.hostname != *hostname {
+                    self.hostname.clone_from(hostname);
+                    self.note(now, "settings.change", "");
+                }
+            }
+            _ => return refuse("Misuse"),
         }
         Ok("done".to_owned())
     }
@@ -221,11 +265,13 @@ impl Model {
             name: "A B".to_owned(),
             subscriptions: DEFAULTS.iter().map(|(name, _)| (*name).to_owned()).collect(),
             last_uid_validity: 0,
+            extras: office::Extras::of_new(address),
         };
         self.accounts.insert(id, account);
         for (name, special_use) in DEFAULTS {
             self.create_one(id, name, special_use, now)?;
         }
+        self.note(now, "account.create", address);
         Ok(id.to_string())
     }
 }

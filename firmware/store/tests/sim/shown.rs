@@ -1,5 +1,7 @@
 //! What a store shows, as lines that can be compared: one way from the model, one from the store itself.
 
+mod office;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -84,6 +86,7 @@ impl Model {
             );
             shown.insert(format!("mailbox {id}"), line);
         }
+        self.show_office(&mut shown);
         self.show_deleted(&mut shown);
         for (id, entry) in &self.queue {
             let mut line =
@@ -173,6 +176,7 @@ impl Look<'_> {
                 self.store.quota(id)?.used_bytes
             );
             self.shown.insert(format!("account {id}"), line);
+            self.extras(id)?;
             self.mailboxes(id)?;
             self.deleted(id)?;
         }
@@ -206,6 +210,7 @@ impl Look<'_> {
                 ),
             );
             self.shown.insert(format!("mailbox {id}"), line);
+            self.rights(id)?;
             self.changes(id, mailbox.highest_modseq)?;
         }
         Ok(())
@@ -273,5 +278,6 @@ pub(crate) fn look(store: &Store, contents: &Contents) -> Result<Shown, StoreErr
     }
     look.accounts()?;
     look.queue()?;
+    look.office()?;
     Ok(look.shown)
 }

@@ -57,9 +57,17 @@ impl Model {
             uid_next: 1,
             modseq: 1,
             messages: std::collections::BTreeMap::new(),
+            acl: self.inherited(account, name),
+            annotations: std::collections::BTreeMap::new(),
         };
         self.mailboxes.insert(id, mailbox);
         Ok(id)
+    }
+
+    /// A new mailbox takes over the list of its parent.
+    fn inherited(&self, account: u32, name: &str) -> Vec<super::office::AclEntry> {
+        let parent = name.rsplit_once('/').and_then(|(parent, _)| self.id_of(account, parent));
+        parent.map(|id| self.mailboxes[&id].acl.clone()).unwrap_or_default()
     }
 
     fn create_parents(&mut self, account: u32, name: &str, now: i64) -> Result<(), String> {
@@ -130,6 +138,8 @@ impl Model {
     }
 
     pub(super) fn append(&mut self, id: u32, messages: &[(u64, Marks, i64)]) -> Answer {
+        let account = self.mailbox(id)?.account;
+        self.check_room(account, messages.len())?;
         let mailbox = self.mailbox(id)?;
         mailbox.modseq += u64::from(!messages.is_empty());
         let modseq = mailbox.modseq;
@@ -195,6 +205,10 @@ impl Model {
 
     pub(super) fn copy(&mut self, from: u32, uids: &Uids, to: u32, moves: bool) -> Answer {
         let source = self.mailbox(from)?.chosen(uids);
+        let (mine, theirs) = (self.mailbox(from)?.account, self.mailbox(to)?.account);
+        if !moves || mine != theirs {
+            self.check_room(theirs, source.len())?;
+        }
         let target = self.mailbox(to)?;
         target.modseq += u64::from(!source.is_empty());
         let modseq = target.modseq;
@@ -210,6 +224,33 @@ impl Model {
             origin.messages.retain(|uid, _| !source.contains(uid));
         }
         Ok(format!("{uid_validity} {source:?} {copies:?}"))
+    }
+
+    pub(super) fn replace(
+        &mut self,
+        from: u32,
+        uid: u32,
+        to: u32,
+        message: &(u64, Marks, i64),
+        now: i64,
+    ) -> Answer {
+        let (mine, theirs) = (self.mailbox(from)?.account, self.mailbox(to)?.account);
+        let Some(old) = self.mailbox(from)?.messages.get(&uid).cloned() else {
+            return refuse("NoSuchMessage");
+        };
+        if mine != theirs {
+            self.check_room(theirs, 1)?;
+        }
+        let target = self.mailbox(to)?;
+        target.modseq += 1;
+        let (modseq, uid_validity) = (target.modseq, target.uid_validity);
+        let (content, marks, date) = message;
+        let new = target.add(*content, marks.clone(), *date, modseq);
+        self.keep(from, &[(uid, old)], now);
+        let source = self.mailbox(from)?;
+        source.messages.remove(&uid);
+        source.modseq += 1;
+        Ok(format!("{uid_validity} {:?}", [new]))
     }
 
     pub(super) fn delete(&mut self, account: u32, name: &str, now: i64) -> Answer {
@@ -237,6 +278,8 @@ impl Model {
             self.create_parents(account, to, now)?;
             let target = self.create_one(account, to, "None", now)?;
             self.copy(id, &Uids(vec![(1, u32::MAX)]), target, true)?;
+            let annotations = self.mailbox(id)?.annotations.clone();
+            self.mailbox(target)?.annotations = annotations;
             return Ok("done".to_owned());
         }
         if to.strip_prefix(from).is_some_and(|rest| rest.starts_with('/')) {

@@ -49,6 +49,8 @@ impl Model {
                 _ => missing.push(*id),
             }
         }
+        let count: usize = blocks.values().map(Vec::len).sum();
+        self.check_room(account, count)?;
         let mut restored = Vec::new();
         for messages in blocks.into_values() {
             let Deleted { mailbox, name, .. } = &messages[0].1;
@@ -70,6 +72,10 @@ impl Model {
                 self.deleted.remove(&id);
             }
         }
+        if count > 0 {
+            let owner = self.account(account)?.address.clone();
+            self.note(now, "messages.restore", &owner);
+        }
         Ok(format!("{restored:?} {missing:?}"))
     }
 
@@ -79,16 +85,21 @@ impl Model {
         let (mailboxes, others) =
             std::mem::take(&mut self.mailboxes).into_iter().partition(|(_, m)| m.account == id);
         self.mailboxes = others;
+        let address = account.address.clone();
         self.graves.insert(id, Grave { account, mailboxes, at });
+        self.note(at, "account.delete", &address);
+        self.leave_groups(id, at);
         Ok("done".to_owned())
     }
 
-    pub(super) fn restore_account(&mut self, id: u32) -> Answer {
+    pub(super) fn restore_account(&mut self, id: u32, now: i64) -> Answer {
         let Some(grave) = self.graves.get(&id) else { return refuse("NoSuchAccount") };
         if self.is_taken(&grave.account.address) {
             return refuse("AddressTaken");
         }
         if let Some(grave) = self.graves.remove(&id) {
+            let address = grave.account.address.clone();
+            self.note(now, "account.restore", &address);
             self.accounts.insert(id, grave.account);
             self.mailboxes.extend(grave.mailboxes);
         }
@@ -99,6 +110,7 @@ impl Model {
     pub(super) fn keep_house(&mut self) -> String {
         if let Some((id, _)) = self.graves.pop_first() {
             self.deleted.retain(|_, deleted| deleted.account != id);
+            self.forget(id);
             return true.to_string();
         }
         let accounts: BTreeSet<u32> = self.deleted.values().map(|d| d.account).collect();

@@ -63,9 +63,11 @@ impl Model {
         Ok("done".to_owned())
     }
 
-    pub(super) fn hold(&mut self, id: u64, on: bool) -> String {
-        let entry = self.queue.get_mut(&id);
-        entry.map(|entry| entry.hold = on).is_some().to_string()
+    pub(super) fn hold(&mut self, id: u64, on: bool, now: i64) -> String {
+        let Some(entry) = self.queue.get_mut(&id) else { return false.to_string() };
+        entry.hold = on;
+        self.note(now, if on { "queue.hold" } else { "queue.release" }, &id.to_string());
+        true.to_string()
     }
 
     pub(super) fn retry(&mut self, id: u64, now: i64) -> String {
@@ -73,6 +75,7 @@ impl Model {
         for recipient in entry.recipients.iter_mut().filter(|r| r.state == "Pending") {
             recipient.next_attempt_at = now;
         }
+        self.note(now, "queue.retry", &id.to_string());
         true.to_string()
     }
 }
