@@ -11,6 +11,7 @@ use base::{AccountId, MailboxId};
 
 use crate::acl::OFFICE;
 use crate::codec::{In, Out, mailbox_key};
+use crate::directory::account;
 use crate::index::{T, View};
 use crate::mailbox::{acts, row};
 use crate::writer::Tx;
@@ -132,7 +133,7 @@ fn check(
 }
 
 /// Sets entries. `LimitReached` if they are too many, `TooLarge`, `BadName`; `Exists` if another mailbox
-/// has the special use.
+/// has the special use; `NoSuchAccount`.
 pub(crate) fn set(
     tx: &mut Tx<'_, '_>,
     scope: AnnotationScope,
@@ -140,6 +141,8 @@ pub(crate) fn set(
     setting: &Setting,
     origin: Option<u64>,
 ) -> Result<(), StoreError> {
+    // A session may outlive its account: what it wrote would be nobody's.
+    account::must_live(&tx.tables, by)?;
     check(&tx.tables, scope, by, setting)?;
     if let AnnotationScope::Mailbox(id) = scope {
         let mut mailbox = row::existing(&tx.tables, id)?;

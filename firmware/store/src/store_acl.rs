@@ -158,7 +158,8 @@ impl Store {
     }
 
     /// Sets or removes annotations, and the special use if one is given, all or none. `LimitReached` if
-    /// they are too many, `TooLarge`, `BadName`; `Exists` if another mailbox has the special use.
+    /// they are too many, `TooLarge`, `BadName`; `Exists` if another mailbox has the special use;
+    /// `NoSuchAccount`.
     pub async fn set_annotations(
         &self,
         scope: AnnotationScope,

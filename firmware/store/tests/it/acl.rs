@@ -174,6 +174,9 @@ async fn an_account_that_ends_leaves_no_rights_and_no_annotations() {
         assert!(office.store.annotations(scope, bert).unwrap().is_empty());
         assert_eq!(office.store.annotations(scope, anna).unwrap().len(), 2);
     }
+    // A session of his that is still open writes nothing that nobody could take away.
+    let late = office.store.set_annotations(sent, bert, of("bert"), None, None).await;
+    assert!(matches!(late, Err(StoreError::NoSuchAccount)));
     let list = office.store.acl(office.mailbox(anna, "Sent")).unwrap();
     assert_eq!(
         list.iter().map(|e| e.0.as_str()).collect::<Vec<_>>(),

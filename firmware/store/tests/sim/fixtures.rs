@@ -5,6 +5,7 @@
 //! A new format gets a fixture of its own: raise [`FORMAT`], run
 //! `POSTROOM_FIXTURE=write cargo test -p store --test sim fixtures`, and keep the old folders in the test.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -94,6 +95,20 @@ fn load(disk: &SimDisk, from: &Path, to: &Path) {
     }
 }
 
+/// What a line is about: its key without numbers, addresses and names.
+fn kind(key: &str) -> String {
+    let words = key.split(' ').filter(|word| word.chars().all(char::is_alphabetic));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// What a store shows, as far as the fixture knew of it.
+fn look_as_then(store: &store::Store, contents: &Contents, then: &Shown) -> Shown {
+    let kinds: BTreeSet<String> = then.keys().map(|key| kind(key)).collect();
+    let mut found = look(store, contents).unwrap();
+    found.retain(|key, _| kinds.contains(&kind(key)));
+    found
+}
+
 /// Everything that was there is there, and after work on it nothing is wrong.
 async fn find(format: u32, contents: &Contents) {
     let folder = folder(format);
@@ -105,7 +120,7 @@ async fn find(format: u32, contents: &Contents) {
     let clock = Arc::new(Gate::new(NOW + 86_400_000));
     for _ in 0..2 {
         let store = open(&disk, &clock, Checkpoints::AtTheEnd).unwrap();
-        let found = look(&store, contents).unwrap();
+        let found = look_as_then(&store, contents, &expected);
         assert!(found == expected, "format {format}: {}", difference(&expected, &found));
         store.close().await.unwrap();
         check(&disk).unwrap();

@@ -154,6 +154,7 @@ impl Model {
                 return self.set_acl(*mailbox, who, *op, *rights);
             }
             Deed::Annotate { mailbox, by, name, value } => {
+                self.account(*by)?;
                 let holder = if name.starts_with("/private/") { *by } else { 0 };
                 let annotations = &mut self.mailbox(*mailbox)?.annotations;
                 match value {
