@@ -2,6 +2,7 @@
 //!
 //! What a hostile client may try is sent as bytes of our own making.
 
+mod brought;
 mod by_web;
 mod passwords;
 mod reach;

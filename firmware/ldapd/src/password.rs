@@ -98,7 +98,11 @@ impl Session {
             if is_free && schemes::is_known(text) {
                 return Ok((text.to_owned(), None));
             }
-            let text = "this password scheme is not taken";
+            let text = if is_free {
+                format!("password: give it in clear, or hashed as {}", schemes::KNOWN)
+            } else {
+                "password: give it in clear; only the administrator brings hashes".to_owned()
+            };
             return Err(refused(Code::ConstraintViolation, text));
         }
         let auth = &self.conn.ctx().auth;

@@ -264,8 +264,8 @@ fn password(text: &str, is_admin: bool, names: &[&str]) -> Result<String, Fault>
         if schemes::is_known(text) {
             return Ok(text.to_owned());
         }
-        let detail = "this password scheme is not taken";
-        return Err(Fault::of("password-invalid", "password", detail));
+        let detail = format!("give it in clear, or hashed as {}", schemes::KNOWN);
+        return Err(Fault::of("password-invalid", "password", &detail));
     }
     let holder = rules::Holder::of(is_admin);
     rules::password(text, holder, names).map_err(|problem| Fault::at(problem, "password"))?;
