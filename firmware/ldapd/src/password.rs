@@ -358,7 +358,7 @@ impl Session {
         };
         // This one goes on: who it is was just shown.
         let app_password = self.conn.app_password();
-        if own == Some(account) && self.conn.set_login(account, app_password).is_err() {
+        if own == Some(account) && self.conn.renew_login(account, app_password).is_err() {
             return Err(Fail::End);
         }
         Ok(())

@@ -58,6 +58,8 @@ pub enum Refusal {
     Address,
     /// The account has its maximum.
     Account,
+    /// The account's logins were ended while this one was on its way.
+    Ended,
 }
 
 /// The connections from one address or network.
@@ -306,6 +308,11 @@ impl Admission {
         self.shared.live.end_of(account, Some(app_password));
     }
 
+    /// A point in time, for [`Permit::set_account`].
+    pub(crate) fn now(&self) -> u64 {
+        self.shared.live.now()
+    }
+
     /// Who is logged in, of one account or all, the oldest connection first.
     #[must_use]
     pub fn sessions(&self, account: Option<AccountId>) -> Vec<LiveSession> {
@@ -333,15 +340,18 @@ impl Admission {
 }
 
 impl Permit {
-    /// Counts the connection for `account`.
+    /// Counts the connection for `account`, whose login came in at `since`.
     ///
     /// # Errors
-    /// The account, or the box, has its maximum; nobody is logged in then who was not before.
+    /// The account, or the box, has its maximum; nobody is logged in then who was not before. What the login
+    /// was checked with may count no more: the connection ends then.
     pub(crate) fn set_account(
         &mut self,
         account: AccountId,
         details: Details,
+        since: u64,
     ) -> Result<(), Refusal> {
+        let app_password = details.app_password;
         let mut counts = self.shared.counts();
         let count = counts.by_account.get(&account).copied().unwrap_or(0);
         if self.account != Some(account) && count >= self.shared.per_account_max {
@@ -356,7 +366,13 @@ impl Permit {
         drop(counts);
         self.account = Some(account);
         let live = &self.shared.live;
-        self.live = Some(live.enter(self.number, self.service, self.address, account, details));
+        let entered = live.enter(self.number, self.service, self.address, account, details);
+        self.live = Some(Arc::clone(&entered));
+        // Looked at behind the entry: whoever ends logins from now on finds this one.
+        if live.is_late(account, app_password, since) {
+            entered.end();
+            return Err(Refusal::Ended);
+        }
         Ok(())
     }
 }
@@ -414,21 +430,21 @@ mod tests {
         assert_eq!(admission.admit("imap", far).unwrap_err(), Refusal::Address);
         let logins: Vec<_> = all
             .iter_mut()
-            .map(|permit| permit.set_account(AccountId(7), Details::default()))
+            .map(|permit| permit.set_account(AccountId(7), Details::default(), 0))
             .collect();
         assert_eq!(logins, [Ok(()), Ok(()), Err(Refusal::Account), Err(Refusal::Account)]);
         assert_eq!(
-            all[0].set_account(AccountId(7), Details::default()),
+            all[0].set_account(AccountId(7), Details::default(), 0),
             Ok(()),
             "the same account again"
         );
         assert_eq!(
-            all[2].set_account(AccountId(8), Details::default()),
+            all[2].set_account(AccountId(8), Details::default(), 0),
             Err(Refusal::Full),
             "two are logged in"
         );
         drop(all.remove(0));
-        assert_eq!(all[1].set_account(AccountId(8), Details::default()), Ok(()));
+        assert_eq!(all[1].set_account(AccountId(8), Details::default(), 0), Ok(()));
         drop(all);
         assert_eq!(admission.usage().connections, 0);
         let counts = admission.shared.counts();
@@ -442,7 +458,7 @@ mod tests {
     fn a_flood_of_strangers_takes_no_place_from_those_who_are_logged_in() {
         let admission = admission(100, |_| {});
         let mut first = admission.admit("imap", address(1)).unwrap();
-        first.set_account(AccountId(7), Details::default()).unwrap();
+        first.set_account(AccountId(7), Details::default(), 0).unwrap();
         let flood: Vec<Permit> =
             (0..200).filter_map(|n| admission.admit("imap", address(10 + n % 100)).ok()).collect();
         assert_eq!(flood.len(), 75, "the last quarter is not for strangers");
@@ -451,7 +467,7 @@ mod tests {
             (0..20).map(|_| admission.admit("imap", address(1)).unwrap()).collect();
         assert!(
             more.iter_mut()
-                .all(|permit| permit.set_account(AccountId(7), Details::default()).is_ok())
+                .all(|permit| permit.set_account(AccountId(7), Details::default(), 0).is_ok())
         );
     }
 
@@ -461,7 +477,7 @@ mod tests {
         let office: Vec<Permit> = (0..2500)
             .map(|n| {
                 let mut permit = admission.admit("imap", address(1)).unwrap();
-                permit.set_account(AccountId(n / 20), Details::default()).unwrap();
+                permit.set_account(AccountId(n / 20), Details::default(), 0).unwrap();
                 permit
             })
             .collect();
@@ -493,9 +509,9 @@ mod tests {
         let mut permits: Vec<Permit> =
             (1..=3).map(|n| admission.admit("imap", address(n)).unwrap()).collect();
         let with = |app_password| Details { app_password, ..Details::default() };
-        permits[0].set_account(AccountId(7), with(None)).unwrap();
-        permits[1].set_account(AccountId(7), with(Some(2))).unwrap();
-        permits[2].set_account(AccountId(8), with(Some(2))).unwrap();
+        permits[0].set_account(AccountId(7), with(None), 0).unwrap();
+        permits[1].set_account(AccountId(7), with(Some(2)), 0).unwrap();
+        permits[2].set_account(AccountId(8), with(Some(2)), 0).unwrap();
         let over = |permit: &Permit| {
             let live = permit.live().unwrap();
             let mut waiting = std::pin::pin!(live.over());
@@ -513,7 +529,7 @@ mod tests {
         assert_eq!(ended(&permits), [false, true, true]);
         admission.close_account(AccountId(7));
         assert_eq!(ended(&permits), [true, true, true]);
-        permits[0].set_account(AccountId(7), with(None)).unwrap();
+        permits[0].set_account(AccountId(7), with(None), admission.now()).unwrap();
         assert!(!over(&permits[0]), "a new login is let in");
         drop(permits);
         assert!(admission.sessions(None).is_empty());

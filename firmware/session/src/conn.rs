@@ -89,6 +89,8 @@ pub struct Conn {
     output: Vec<u8>,
     timeout: Duration,
     login_by: Option<Instant>,
+    /// When the client was last heard, as [`crate::Admission`] counts: a password that it sends is checked later.
+    heard_at: u64,
     mask_next: bool,
     /// The user at the other end of a unix socket.
     uid: Option<u32>,
@@ -109,9 +111,9 @@ impl Conn {
     fn over(stream: Stream, peer: IpAddr, ctx: Context, permit: Permit) -> Self {
         Self {
             stream,
-            ctx,
             peer,
             session: live::name_of(permit.number()),
+            heard_at: ctx.admission.now(),
             permit,
             client: None,
             input: Vec::new(),
@@ -121,6 +123,7 @@ impl Conn {
             login_by: None,
             mask_next: false,
             uid: None,
+            ctx,
         }
     }
 
@@ -236,7 +239,8 @@ impl Conn {
     /// that was used.
     ///
     /// # Errors
-    /// The account, or the box, has its maximum of connections already.
+    /// The account, or the box, has its maximum of connections already; or its logins were ended since the
+    /// client spoke: it has another password, perhaps, than the one that was checked.
     pub fn set_login(
         &mut self,
         account: AccountId,
@@ -250,9 +254,23 @@ impl Conn {
         });
         let since = self.ctx.clock.now();
         let client = self.client.take();
-        self.permit.set_account(account, Details { since, tls, app_password, client })?;
+        let details = Details { since, tls, app_password, client };
+        self.permit.set_account(account, details, self.heard_at)?;
         self.login_by = None;
         Ok(())
+    }
+
+    /// Logs in again after all logins of the account were ended by what its owner did on this connection.
+    ///
+    /// # Errors
+    /// As [`Conn::set_login`].
+    pub fn renew_login(
+        &mut self,
+        account: AccountId,
+        app_password: Option<u32>,
+    ) -> Result<(), Refusal> {
+        self.heard_at = self.ctx.admission.now();
+        self.set_login(account, app_password)
     }
 
     /// The number of the app password that was used.
@@ -338,7 +356,10 @@ impl Conn {
             biased;
             () = cancelled(revoked) => Err(ConnError::Revoked),
             read = reading => match read {
-                Ok(n) => Ok(n),
+                Ok(n) => {
+                    self.heard_at = self.ctx.admission.now();
+                    Ok(n)
+                }
                 // What a client that just goes away looks like under TLS or TCP.
                 Err(err) if is_goodbye(&err) => Err(ConnError::Closed),
                 Err(err) => Err(ConnError::Io(err)),

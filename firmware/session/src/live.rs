@@ -2,14 +2,16 @@
 //!
 //! As many as the budget lets log in. Each costs below 200 bytes and the client's name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base::{AccountId, Timestamp};
 use tokio::sync::Notify;
 
+/// Endings that are remembered, for the logins that are on their way meanwhile.
+const ENDED_MAX: usize = 1_024;
 /// Bytes kept of what a client calls itself.
 const CLIENT_MAX: usize = 120;
 
@@ -89,7 +91,7 @@ impl Live {
         }
     }
 
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         self.is_over.store(true, Ordering::Release);
         self.ended.notify_one();
     }
@@ -120,6 +122,10 @@ impl Live {
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     live: Mutex<BTreeMap<u64, Arc<Live>>>,
+    /// How often logins of an account were ended.
+    endings: AtomicU64,
+    /// The last of these: whose, and with which app password, if only those.
+    ended: Mutex<VecDeque<(AccountId, Option<u32>)>>,
 }
 
 impl Registry {
@@ -167,8 +173,32 @@ impl Registry {
         meant.map(|it| it.end()).count()
     }
 
+    /// Now, for [`Registry::is_late`].
+    pub(crate) fn now(&self) -> u64 {
+        self.endings.load(Ordering::Acquire)
+    }
+
+    /// True if such logins were ended after `since`, or that is too long ago to be known.
+    pub(crate) fn is_late(&self, account: AccountId, app: Option<u32>, since: u64) -> bool {
+        let ended = lock(&self.ended);
+        let missed = self.now().saturating_sub(since);
+        if missed > ended.len() as u64 {
+            return true;
+        }
+        let missed = usize::try_from(missed).unwrap_or(usize::MAX);
+        let is_meant = |of: &Option<u32>| of.is_none() || *of == app;
+        ended.iter().rev().take(missed).any(|(whose, of)| *whose == account && is_meant(of))
+    }
+
     /// As [`Registry::end`], by account and perhaps app password, without a look at anything else.
     pub(crate) fn end_of(&self, account: AccountId, app_password: Option<u32>) {
+        let mut ended = lock(&self.ended);
+        if ended.len() >= ENDED_MAX {
+            ended.pop_front();
+        }
+        ended.push_back((account, app_password));
+        self.endings.fetch_add(1, Ordering::Release);
+        drop(ended);
         let live = lock(&self.live);
         live.values()
             .filter(|it| it.account == account)

@@ -7,7 +7,7 @@ use base::{Clock, SystemClock, Tier, TierBudget};
 use store::{Options, Store};
 use tokio::io::AsyncWriteExt;
 
-use crate::{Conn, ConnError, Context, Line, Protocol, Shutdown, Tls};
+use crate::{Conn, ConnError, Context, Line, Protocol, Refusal, Shutdown, Tls};
 
 async fn context(dir: &std::path::Path) -> Context {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -59,6 +59,34 @@ async fn a_revoked_login_ends_a_waiting_connection() {
     let waiting = tokio::spawn(async move { conn.readable().await });
     ctx.admission.close_account(base::AccountId(7));
     assert!(matches!(waiting.await.unwrap(), Err(ConnError::Revoked)));
+}
+
+/// A password that was right when it was checked may be the old one when its login is counted.
+#[tokio::test]
+async fn a_login_on_its_way_is_ended_with_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctx = context(dir.path()).await;
+    let (one, other) = (base::AccountId(7), base::AccountId(8));
+    let (mut conn, mut client) = pipe(&ctx);
+    client.write_all(b"LOGIN\r\n").await.unwrap();
+    conn.read_line(80).await.unwrap();
+    ctx.admission.close_account(one);
+    ctx.admission.close_app_password(other, 2);
+    let (mut of_other, _client) = pipe(&ctx);
+    of_other.set_login(one, None).unwrap();
+    assert_eq!(conn.set_login(other, Some(1)), Ok(()));
+    assert_eq!(conn.set_login(other, Some(2)), Err(Refusal::Ended));
+    assert_eq!(conn.set_login(one, None), Err(Refusal::Ended));
+    assert!(matches!(conn.readable().await, Err(ConnError::Revoked)));
+    // Who does it on the own connection stays.
+    ctx.admission.close_account(one);
+    of_other.renew_login(one, None).unwrap();
+    // So many others that nobody knows any more.
+    let (mut late, _client) = pipe(&ctx);
+    for _ in 0..2_000 {
+        ctx.admission.close_account(other);
+    }
+    assert_eq!(late.set_login(base::AccountId(9), None), Err(Refusal::Ended));
 }
 
 /// A client's whole exchange; what the server said at the end.
