@@ -35,10 +35,12 @@ pub(crate) struct Tally {
     pub(crate) cut_recoveries: u64,
     pub(crate) faults: u64,
     pub(crate) acknowledged: u64,
-    /// States that were held and copied.
-    pub(crate) copies: u64,
     /// Indexes that were made again.
     pub(crate) lost_indexes: u64,
+    /// Those of them that began with the rows of an earlier time.
+    pub(crate) from_rows: u64,
+    /// States that were held and copied.
+    pub(crate) copies: u64,
     /// Batches with acts whose outcome was unknown.
     pub(crate) in_doubt: u64,
 }
@@ -50,6 +52,7 @@ impl Tally {
         self.kills += other.kills;
         self.cut_recoveries += other.cut_recoveries;
         self.faults += other.faults;
+        self.from_rows += other.from_rows;
         self.copies += other.copies;
         self.lost_indexes += other.lost_indexes;
         self.acknowledged += other.acknowledged;
@@ -248,7 +251,11 @@ impl Lives<'_> {
             let outcome = Store::repair_with(options(&self.disk), clock).await;
             let is_hurt = self.disk.is_off() || self.disk.hits() > 0;
             match outcome {
-                Ok(_) if !is_hurt => return Ok(()),
+                Ok(done) if !is_hurt => {
+                    let from_rows = done.iter().any(|what| what.contains("the rows of group"));
+                    self.tally.from_rows += u64::from(from_rows);
+                    return Ok(());
+                }
                 Err(e) if !is_hurt => return Err(format!("the index is not made again: {e:?}")),
                 _ => {}
             }
