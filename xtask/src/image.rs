@@ -11,8 +11,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A slot should stay below this: it goes over slow lines as an update.
-const SLOT_GOAL_BYTES: usize = 25 * 1024 * 1024;
+/// A larger slot is no image: it goes over slow lines as an update.
+const SLOT_BYTES_MAX: usize = 25_000_000;
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Builder {
@@ -81,10 +81,7 @@ fn assemble(place: &Place, daemon: &Path) -> Result<PathBuf> {
     let grub = grub::build(&apt, &place.root.join("image/grub.cfg"), &work)?;
     let tree = Tree::gather(place, &board, &apt, &kernel, daemon)?;
     let slot = tree.squashfs(place.source_time())?;
-    say::note(&format!("slot: {}", say::size(u64::try_from(slot.len())?)));
-    if slot.len() > SLOT_GOAL_BYTES {
-        say::note("the slot is above its goal of 25 MiB; `cargo xtask sizes` shows the parts");
-    }
+    say::note(&format!("slot: {} bytes", slot.len()));
     let image = path(place);
     // Those of an earlier image would pass for this one's.
     for extension in ["img.zst", "sha256"] {
@@ -95,6 +92,7 @@ fn assemble(place: &Place, daemon: &Path) -> Result<PathBuf> {
     }
     write_whole(&image.with_extension("slot"), &slot)?;
     write_whole(&image.with_extension("sizes"), sizes_text(&tree).as_bytes())?;
+    within_limit(slot.len())?;
     write_whole(&image.with_extension("bom.json"), bom::build(place, &apt, &slot)?.as_bytes())?;
     say::step("writing the disk");
     let esp = esp::build(place, &grub, disk::ESP_BYTES)?;
@@ -102,6 +100,16 @@ fn assemble(place: &Place, daemon: &Path) -> Result<PathBuf> {
     disk::write(&part, &grub, &esp, &slot)?;
     fs::rename(&part, &image)?;
     Ok(image)
+}
+
+fn within_limit(slot_bytes: usize) -> Result<()> {
+    if slot_bytes > SLOT_BYTES_MAX {
+        bail!(
+            "the slot has {slot_bytes} bytes, {SLOT_BYTES_MAX} are its limit; \
+             `cargo xtask sizes` shows the parts"
+        );
+    }
+    Ok(())
 }
 
 fn sizes_text(tree: &Tree) -> String {
@@ -136,4 +144,16 @@ fn compress(image: &Path) -> Result<()> {
         bail!("sha256sum failed");
     }
     write_whole(&image.with_extension("sha256"), &output.stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SLOT_BYTES_MAX, within_limit};
+
+    #[test]
+    fn a_slot_above_its_limit_is_refused() {
+        within_limit(SLOT_BYTES_MAX).unwrap();
+        let refused = within_limit(SLOT_BYTES_MAX + 1).unwrap_err().to_string();
+        assert!(refused.contains("25000001 bytes"), "{refused}");
+    }
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask sizes`: what the image, the slot and its parts weigh. Shown, not enforced.
+//! `cargo xtask sizes`: what the image, the slot and its parts weigh. Only shown: the limit of a slot is the
+//! business of `image`.
 
 use crate::place::Place;
 use crate::{image, say};
