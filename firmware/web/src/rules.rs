@@ -16,6 +16,8 @@ const NAME_MAX: usize = 200;
 pub(crate) const FORWARD_MAX: usize = 20;
 /// Further sender addresses of one account; the store's limit.
 pub(crate) const SEND_AS_MAX: usize = 1_000;
+/// Longest name of a key, an app password or a webhook, characters.
+const TITLE_MAX: usize = 100;
 /// Longest name of a group, bytes; the store's limit.
 const GROUP_NAME_MAX: usize = 128;
 /// Most further addresses of an account.
@@ -101,7 +103,7 @@ pub(crate) fn sender(text: &str) -> Result<SendAs, Problem> {
 /// The name of a group.
 pub(crate) fn group_name(text: &str) -> Result<String, Problem> {
     let text = text.trim();
-    let is_wrong = |c: char| c.is_control() || "@/\"\\".contains(c);
+    let is_wrong = |c: char| is_unseen(c) || "@/\"\\".contains(c);
     if text.is_empty() || text.len() > GROUP_NAME_MAX || text.contains(is_wrong) {
         let detail = format!("a group's name has 1 to {GROUP_NAME_MAX} bytes, none of @ / \" \\");
         return Err(Problem::new("group-name-invalid", detail));
@@ -109,11 +111,28 @@ pub(crate) fn group_name(text: &str) -> Result<String, Problem> {
     Ok(text.to_owned())
 }
 
+/// Control characters, and those that are not seen, or turn round what stands beside them: a name with such
+/// looks like another one. Joiners and marks of direction stay: some languages write with them.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// A person's name.
 pub(crate) fn name(text: &str) -> Result<String, Problem> {
     let text = text.trim();
-    if text.chars().count() > NAME_MAX || text.chars().any(char::is_control) {
+    if text.chars().count() > NAME_MAX || text.contains(is_unseen) {
         let detail = format!("a name has at most {NAME_MAX} characters and no control characters");
+        return Err(Problem::new("name-invalid", detail));
+    }
+    Ok(text.to_owned())
+}
+
+/// What a key, an app password or a webhook is called.
+pub(crate) fn title(text: &str) -> Result<String, Problem> {
+    let text = text.trim();
+    if !(1..=TITLE_MAX).contains(&text.chars().count()) || text.contains(is_unseen) {
+        let detail = format!("a name has 1 to {TITLE_MAX} characters, no control characters");
         return Err(Problem::new("name-invalid", detail));
     }
     Ok(text.to_owned())
@@ -144,5 +163,23 @@ mod tests {
             assert_eq!(hostname(text).unwrap_err().code, code, "{text}");
         }
         assert!(domain("office.test").is_ok() && domain("office").is_err());
+    }
+
+    #[test]
+    fn names_are_seen_as_they_are() {
+        for good in ["Zoë", "O'Neill", "می\u{200c}خواهم", "👩\u{200d}💻"] {
+            assert!(
+                name(good).is_ok() && title(good).is_ok() && group_name(good).is_ok(),
+                "{good}"
+            );
+        }
+        for bad in ["a\nb", "a\u{202e}b", "\u{200b}", "\u{feff}x", "a\u{2066}b"] {
+            assert!(
+                name(bad).is_err() && title(bad).is_err() && group_name(bad).is_err(),
+                "{bad:?}"
+            );
+        }
+        assert!(name("").is_ok() && title(" ").is_err());
+        assert!(title(&"ä".repeat(100)).is_ok() && title(&"ä".repeat(101)).is_err());
     }
 }

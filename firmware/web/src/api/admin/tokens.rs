@@ -17,8 +17,6 @@ use crate::guard::Person;
 use crate::input::{Body, Segment};
 use crate::rules;
 
-/// Characters of a name.
-const NAME_MAX: usize = 100;
 /// Domains of one token.
 const DOMAINS_MAX: usize = 1_000;
 
@@ -73,11 +71,7 @@ pub(super) struct NewToken {
 
 impl NewToken {
     fn check(&self, web: &Web, hash: [u8; 32]) -> Result<Token, ApiError> {
-        let name = self.name.trim();
-        let has_control = name.chars().any(char::is_control);
-        if name.is_empty() || has_control || name.chars().count() > NAME_MAX {
-            return Err(ApiError::invalid("name-invalid").field("name"));
-        }
+        let name = rules::title(&self.name).map_err(|problem| problem.at("name"))?;
         let created_at = web.ctx().clock.now();
         let expires_at = match self.expires_at.as_deref() {
             None => None,
@@ -92,7 +86,7 @@ impl NewToken {
         };
         Ok(Token {
             id: 0,
-            name: name.to_owned(),
+            name,
             hash,
             domains: self.domains()?,
             created_at,

@@ -128,10 +128,7 @@ impl Input {
     /// What is set after the change.
     fn over(self, web: &Web, mut hook: Webhook) -> Result<Webhook, ApiError> {
         if let Some(name) = &self.name {
-            hook.name = rules::name(name).map_err(|problem| problem.at("name"))?;
-        }
-        if hook.name.is_empty() {
-            return Err(ApiError::invalid("name-invalid").field("name"));
+            hook.name = rules::title(name).map_err(|problem| problem.at("name"))?;
         }
         if let Some(url) = self.url {
             web.hooks().check_url(&url).map_err(|err| {

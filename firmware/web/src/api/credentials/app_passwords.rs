@@ -16,9 +16,7 @@ use crate::api::done;
 use crate::error::ApiError;
 use crate::guard::{Identity, Person};
 use crate::input::{Body, Segment};
-
-/// Characters of a name.
-const NAME_MAX: usize = 100;
+use crate::rules;
 
 /// An app password, without what checks it.
 #[derive(Serialize)]
@@ -54,17 +52,12 @@ pub(super) struct Input {
 
 impl Input {
     fn check(&self) -> Result<(String, u8), ApiError> {
-        let name = self.name.trim();
-        let is_name = (1..=NAME_MAX).contains(&name.chars().count());
-        if !is_name || name.chars().any(char::is_control) {
-            let detail = format!("a name has 1 to {NAME_MAX} characters, no control characters");
-            return Err(ApiError::invalid("name-invalid").field("name").detail(detail));
-        }
+        let name = rules::title(&self.name).map_err(|problem| problem.at("name"))?;
         let bits = self.protocols.iter().try_fold(0, |bits, name| {
             Protocol::of_name(name).map(|protocol| bits | protocol.bit())
         });
         match bits {
-            Some(bits) if bits != 0 => Ok((name.to_owned(), bits)),
+            Some(bits) if bits != 0 => Ok((name, bits)),
             _ => {
                 let known = Protocol::OF_APPS.map(Protocol::name).join(" ");
                 let detail = format!("name at least one of {known}");
