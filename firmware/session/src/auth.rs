@@ -307,6 +307,10 @@ impl Auth {
         let right = self.verify_while(phc, password, || self.may_try(&attempt)).await? && known;
         if !right {
             self.failed(&attempt);
+            // A hash of another server may be looked at in no time: its name would stand out among unknown ones.
+            if schemes::is_foreign(phc) && self.is_taken(password) {
+                self.verify_once(&self.shared.decoy, password).await?;
+            }
             return Err(LoginError::Wrong);
         }
         Ok(attempt)
