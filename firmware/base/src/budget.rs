@@ -78,6 +78,12 @@ pub struct TierBudget {
     pub source_members_max: usize,
     /// Records of one file that people are brought in from; some KB each while it is read.
     pub import_records_max: usize,
+    /// LDAP searches at once that take long.
+    pub ldap_searches_at_once: u32,
+    /// Entries of the sorted lists that LDAP keeps, of all lists together.
+    pub ldap_sorted_entries_max: u32,
+    /// Entries of the lists that LDAP clients read in pages, of all connections together.
+    pub ldap_paged_entries_max: u32,
 }
 
 const ONE_GB: &str = include_str!("../../../board/tier-1g.toml");
@@ -107,6 +113,7 @@ impl TierBudget {
         if ram_mb < 512 {
             budget.redb_cache_mb = budget.redb_cache_mb.min(8);
             budget.password_hashes_at_once = 1;
+            budget.ldap_searches_at_once = 1;
         }
         budget
     }

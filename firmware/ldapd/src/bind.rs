@@ -10,7 +10,6 @@ use session::sasl::{Exchange, Mechanism, Step, mechanisms};
 use session::{Login, LoginError, Protocol};
 
 use crate::controls::Controls;
-use crate::list::Lists;
 use crate::message::{Bind, Control, Credentials};
 use crate::reply::{self, Fail, Kind, refused};
 use crate::session::{Session, Who, dn};
@@ -30,7 +29,7 @@ impl Session {
     ) -> Result<(), Fail> {
         // RFC 4513 §4: from here on nobody, whatever comes of it.
         self.who = Who::Anonymous;
-        self.lists = Lists::default();
+        self.lists.clear();
         Controls::read(controls, Kind::Bind)?;
         if bind.version != 3 {
             return Err(refused(Code::ProtocolError, "only LDAP version 3 is spoken here"));

@@ -4,12 +4,13 @@
 //! until the directory changes: the numbers of its entries and what the first key sorts them by. It is shown
 //! to whoever asks the same with the same rights, and nobody else.
 //!
-//! Limits: a search on each core at once, the others wait in their order; [`LISTS_MAX`] lists of
-//! [`ENTRIES_MAX`] entries together.
+//! Limits: so many searches at once and so many entries of all lists together as the tier's budget has, the
+//! other searches wait in their order; [`LISTS_MAX`] lists.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use base::TierBudget;
 use store::SortedEntries;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
@@ -18,8 +19,6 @@ use crate::view::Found;
 
 /// Lists that are kept.
 const LISTS_MAX: usize = 16;
-/// Entries of all lists that are kept: some 60 bytes each, 6 MB in all.
-const ENTRIES_MAX: usize = 100_000;
 
 /// What a search found, sorted if that was asked for.
 #[derive(Debug)]
@@ -33,6 +32,10 @@ pub(crate) struct List {
 pub(crate) struct Finding {
     places: Arc<Semaphore>,
     kept: Arc<Mutex<VecDeque<Kept>>>,
+    /// Entries of all lists that are kept.
+    sorted_max: usize,
+    /// The room for entries of lists that clients read in pages.
+    paged: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -45,9 +48,20 @@ struct Kept {
 }
 
 impl Finding {
-    pub(crate) fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { places: Arc::new(Semaphore::new(cores)), kept: Arc::default() }
+    pub(crate) fn new(budget: &TierBudget) -> Self {
+        let wide = |n: u32| usize::try_from(n).unwrap_or(Semaphore::MAX_PERMITS);
+        let room = |n: u32| Arc::new(Semaphore::new(wide(n).clamp(1, Semaphore::MAX_PERMITS)));
+        Self {
+            places: room(budget.ldap_searches_at_once),
+            kept: Arc::default(),
+            sorted_max: wide(budget.ldap_sorted_entries_max),
+            paged: room(budget.ldap_paged_entries_max),
+        }
+    }
+
+    /// The room for the lists of all connections that are read in pages, a permit an entry.
+    pub(crate) fn paged(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.paged)
     }
 
     /// Runs a search off the runtime's threads when its turn has come.
@@ -96,7 +110,7 @@ impl Finding {
         let entries = |kept: &VecDeque<Kept>| -> usize {
             kept.iter().map(|kept| kept.list.found.ids.len()).sum()
         };
-        while kept.len() > LISTS_MAX || entries(&kept) > ENTRIES_MAX {
+        while kept.len() > LISTS_MAX || entries(&kept) > self.sorted_max {
             kept.pop_front();
         }
     }
@@ -107,6 +121,10 @@ mod tests {
     use super::*;
     use store::EntryId;
 
+    fn finding() -> Finding {
+        Finding::new(&TierBudget::of(base::Tier::OneGb))
+    }
+
     fn list(len: u32) -> Arc<List> {
         let ids = (1..=len).map(EntryId).collect();
         Arc::new(List { found: Found { ids, code: None }, sorted: None })
@@ -114,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_list_is_known_until_the_directory_changes() {
-        let finding = Finding::new();
+        let finding = finding();
         finding.keep(1, "a".to_owned(), &list(3));
         finding.keep(1, "b".to_owned(), &list(2));
         assert_eq!(finding.known(1, "a").unwrap().found.ids.len(), 3);
@@ -127,14 +145,14 @@ mod tests {
 
     #[test]
     fn few_lists_are_kept_and_the_one_used_last_stays() {
-        let finding = Finding::new();
+        let finding = finding();
         for n in 0..LISTS_MAX {
             finding.keep(1, n.to_string(), &list(1));
         }
         assert!(finding.known(1, "0").is_some());
         finding.keep(1, "more".to_owned(), &list(1));
         assert!(finding.known(1, "0").is_some() && finding.known(1, "1").is_none());
-        let half = u32::try_from(ENTRIES_MAX / 2).unwrap();
+        let half = u32::try_from(finding.sorted_max / 2).unwrap();
         finding.keep(1, "half".to_owned(), &list(half));
         finding.keep(1, "more than half".to_owned(), &list(half + 1));
         assert!(finding.known(1, "half").is_none() && finding.known(1, "0").is_none());
@@ -143,7 +161,7 @@ mod tests {
 
     #[tokio::test]
     async fn searches_wait_for_their_turn() {
-        let finding = Finding::new();
+        let finding = finding();
         let places = finding.places.available_permits();
         let (start, begun) = std::sync::mpsc::channel::<()>();
         let begun = Arc::new(Mutex::new(begun));

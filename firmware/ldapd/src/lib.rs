@@ -87,7 +87,7 @@ impl Ldap {
     /// The service of port 389, where TLS begins by StartTLS; [`Ldap::over_tls`] makes that of 636.
     #[must_use]
     pub fn new(budget: &TierBudget) -> Self {
-        Self { implicit_tls: false, large: Large::of(budget), finding: Finding::new() }
+        Self { implicit_tls: false, large: Large::of(budget), finding: Finding::new(budget) }
     }
 
     /// The same service with TLS from the first byte; both share what limits large messages and searches.

@@ -2,14 +2,16 @@
 //! (draft-ietf-ldapext-ldapv3-vlv-09).
 //!
 //! A connection keeps the numbers of what is still to be read, four bytes an entry, of the last
-//! [`KEPT_MAX`] lists.
+//! [`KEPT_MAX`] lists, and of fewer where the room that all connections share is full.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use directory::{Code, Filter};
 use ldap3_proto::control::LdapControl;
 use store::{EntryId, SortedEntries};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::controls::{self, SortKey, Target, Vlv};
 use crate::message::Search;
@@ -55,12 +57,48 @@ impl Page {
 }
 
 /// The lists that a client reads in pages.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lists {
-    kept: VecDeque<([u8; COOKIE_LEN], u64, Page)>,
+    kept: VecDeque<Kept>,
+    /// A permit an entry.
+    room: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    cookie: [u8; COOKIE_LEN],
+    /// What was searched for.
+    what: u64,
+    page: Page,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Lists {
+    pub(crate) fn new(room: Arc<Semaphore>) -> Self {
+        Self { kept: VecDeque::new(), room }
+    }
+
+    /// Somebody else is bound now.
+    pub(crate) fn clear(&mut self) {
+        self.kept.clear();
+    }
+
+    /// Room for a list: free, or that of this connection's own oldest ones.
+    fn room(&mut self, page: &Page) -> Result<OwnedSemaphorePermit, Fail> {
+        let entries = u32::try_from(page.len()).unwrap_or(u32::MAX);
+        loop {
+            if let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(entries) {
+                return Ok(room);
+            }
+            if self.kept.pop_front().is_none() {
+                return Err(refused(
+                    Code::Busy,
+                    "too many lists are read in pages, try again later",
+                ));
+            }
+        }
+    }
+
     /// Keeps what is left; the cookie that leads to it.
     pub(crate) fn keep(&mut self, page: Page, what: u64) -> Result<Vec<u8>, Fail> {
         let mut cookie = [0; COOKIE_LEN];
@@ -70,16 +108,17 @@ impl Lists {
         if self.kept.len() >= KEPT_MAX {
             self.kept.pop_front();
         }
-        self.kept.push_back((cookie, what, page));
+        let room = self.room(&page)?;
+        self.kept.push_back(Kept { cookie, what, page, _room: room });
         Ok(cookie.to_vec())
     }
 
     /// The list of a cookie, which is good for one page of the same search.
     pub(crate) fn take(&mut self, cookie: &[u8], what: u64) -> Result<Page, Fail> {
-        let at = self.kept.iter().position(|(known, of, _)| known == cookie && *of == what);
+        let at = self.kept.iter().position(|kept| kept.cookie == cookie && kept.what == what);
         let found = at.and_then(|at| self.kept.remove(at));
         let text = "the cookie is of no list of this connection and search";
-        found.map(|(_, _, page)| page).ok_or_else(|| refused(Code::UnwillingToPerform, text))
+        found.map(|kept| kept.page).ok_or_else(|| refused(Code::UnwillingToPerform, text))
     }
 }
 
@@ -174,7 +213,7 @@ mod tests {
             let ids = (1..=5).map(EntryId).collect();
             Page::first(Found { ids, code: None }, Vec::new())
         };
-        let mut lists = Lists::default();
+        let mut lists = Lists::new(Arc::new(Semaphore::new(100)));
         let mut first = page();
         assert_eq!(first.next(2), [EntryId(1), EntryId(2)]);
         let cookie = lists.keep(first, 7).unwrap();
@@ -186,5 +225,25 @@ mod tests {
         let cookies: Vec<_> = (0..=KEPT_MAX).map(|_| lists.keep(page(), 1).unwrap()).collect();
         assert!(lists.take(&cookies[0], 1).is_err(), "the oldest is dropped");
         assert!(lists.take(&cookies[1], 1).is_ok());
+    }
+
+    #[test]
+    fn the_room_is_shared_and_the_own_lists_make_place() {
+        let page = |len| {
+            Page::first(Found { ids: (1..=len).map(EntryId).collect(), code: None }, Vec::new())
+        };
+        let room = Arc::new(Semaphore::new(10));
+        let (mut one, mut other) = (Lists::new(room.clone()), Lists::new(room.clone()));
+        let first = one.keep(page(4), 1).unwrap();
+        let second = one.keep(page(4), 1).unwrap();
+        assert!(other.keep(page(4), 1).is_err(), "another's lists stay");
+        one.keep(page(5), 1).unwrap();
+        assert!(one.take(&first, 1).is_err(), "the own oldest made place");
+        assert!(one.take(&second, 1).is_ok());
+        assert!(other.keep(page(4), 1).is_ok());
+        one.clear();
+        other.clear();
+        assert_eq!(room.available_permits(), 10);
+        assert!(one.keep(page(11), 1).is_err(), "more than there is");
     }
 }

@@ -6,7 +6,8 @@ use ldap3_proto::proto::LdapSearchScope;
 use session::Conn;
 use session::rules::{self, Role, Target};
 use store::{
-    Account, DirectorySearch, DirectoryView, Entry, EntryId, Scope, SearchEnd, Store, StoreError,
+    Account, DirectoryFound, DirectorySearch, DirectoryView, Entry, EntryId, Scope, SearchEnd,
+    Store, StoreError,
 };
 
 use crate::controls::SortKey;
@@ -127,13 +128,54 @@ pub(crate) fn unsortable(keys: &[SortKey], role: Role) -> Option<(Code, String)>
     })
 }
 
+/// Finds what little work finds; `None`: it takes more than `work_max` rows and entries, or is to be sorted.
+pub(crate) fn find_little(
+    store: &Store,
+    quest: &Quest,
+    work_max: usize,
+) -> Result<Option<List>, StoreError> {
+    if !quest.keys.is_empty() {
+        return Ok(None);
+    }
+    let found = search(&store.directory()?, quest, Some(work_max))?;
+    let list = |code| List { found: Found { ids: found.ids, code }, sorted: None };
+    Ok(match found.end {
+        SearchEnd::TooMuch => None,
+        end => Some(list(code_of(end))),
+    })
+}
+
+fn code_of(end: SearchEnd) -> Option<Code> {
+    match end {
+        SearchEnd::Complete => None,
+        SearchEnd::SizeLimit => Some(Code::SizeLimitExceeded),
+        SearchEnd::Stopped | SearchEnd::TooMuch => Some(Code::TimeLimitExceeded),
+    }
+}
+
 /// Finds, and sorts if that was asked for; the sorted list knows the places of values.
 pub(crate) fn find(store: &Store, quest: &Quest) -> Result<List, StoreError> {
     let view = store.directory()?;
+    let found = search(&view, quest, None)?;
+    let code = code_of(found.end);
+    let keys: Vec<store::SortKey> = quest.keys.iter().filter_map(sort_key).collect();
+    if keys.is_empty() || found.end == SearchEnd::Stopped {
+        return Ok(List { found: Found { ids: found.ids, code }, sorted: None });
+    }
+    let sorted = view.sorted(&found.ids, &keys)?;
+    let found = Found { ids: sorted.ids.clone(), code };
+    Ok(List { found, sorted: Some(sorted) })
+}
+
+fn search(
+    view: &DirectoryView,
+    quest: &Quest,
+    work_max: Option<usize>,
+) -> Result<DirectoryFound, StoreError> {
     let hides = |entry: &Entry, attribute: &AttributeType| {
         !rules::may_read(quest.asker.role, quest.asker.target(entry), attribute.key())
     };
-    let found = view.search(&DirectorySearch {
+    view.search(&DirectorySearch {
         base: &quest.base,
         scope: match quest.scope {
             LdapSearchScope::Base => Scope::Base,
@@ -143,22 +185,11 @@ pub(crate) fn find(store: &Store, quest: &Quest) -> Result<List, StoreError> {
         },
         filter: &quest.filter,
         size_limit: Some(quest.limit),
+        work_max,
         shows: &|_| true,
         hides: &hides,
         goes_on: &|| quest.may_go_on(),
-    })?;
-    let code = match found.end {
-        SearchEnd::Complete => None,
-        SearchEnd::SizeLimit => Some(Code::SizeLimitExceeded),
-        SearchEnd::Stopped => Some(Code::TimeLimitExceeded),
-    };
-    let keys: Vec<store::SortKey> = quest.keys.iter().filter_map(sort_key).collect();
-    if keys.is_empty() || found.end == SearchEnd::Stopped {
-        return Ok(List { found: Found { ids: found.ids, code }, sorted: None });
-    }
-    let sorted = view.sorted(&found.ids, &keys)?;
-    let found = Found { ids: sorted.ids.clone(), code };
-    Ok(List { found, sorted: Some(sorted) })
+    })
 }
 
 fn sort_key(key: &SortKey) -> Option<store::SortKey> {

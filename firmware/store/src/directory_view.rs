@@ -35,6 +35,8 @@ pub struct DirectorySearch<'q> {
     pub filter: &'q Filter,
     /// Most entries.
     pub size_limit: Option<usize>,
+    /// Most rows and entries that are looked at.
+    pub work_max: Option<usize>,
     /// False: who asks is not shown the entry.
     pub shows: &'q dyn Fn(&Entry) -> bool,
     /// True: who asks must learn nothing of this attribute of the entry.
@@ -59,6 +61,8 @@ pub enum SearchEnd {
     SizeLimit,
     /// It was told to stop.
     Stopped,
+    /// It takes more work than it was given; what was found is not all.
+    TooMuch,
 }
 
 /// What a search found.

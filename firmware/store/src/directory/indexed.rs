@@ -112,16 +112,29 @@ pub(crate) fn value_of_key(name: &str, key: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The entries with a value, ascending; a value beyond [`VALUE_MAX`] also finds others that begin like it.
+/// Visits the entries with a value, ascending, as long as `visit` says so; a value beyond [`VALUE_MAX`] also
+/// finds others that begin like it.
+pub(crate) fn each_equal(
+    view: &impl View,
+    name: &str,
+    value: &[u8],
+    visit: &mut dyn FnMut(EntryId) -> bool,
+) -> Result<(), StoreError> {
+    view.scan_prefix(T::EntryIndex, &of_value(name, value), &mut |key, _| {
+        Ok(visit(id_of_key(key)?))
+    })
+}
+
+/// The entries with a value, as [`each_equal`] visits them.
 pub(crate) fn equal(
     view: &impl View,
     name: &str,
     value: &[u8],
 ) -> Result<Vec<EntryId>, StoreError> {
     let mut found = Vec::new();
-    view.scan_prefix(T::EntryIndex, &of_value(name, value), &mut |key, _| {
-        found.push(id_of_key(key)?);
-        Ok(true)
+    each_equal(view, name, value, &mut |id| {
+        found.push(id);
+        true
     })?;
     Ok(found)
 }

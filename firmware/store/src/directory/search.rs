@@ -3,6 +3,7 @@
 //!
 //! Never here: a guess. The index may name too many, never too few.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use directory::filter::Prepared;
@@ -24,6 +25,35 @@ const LOOK_AFTER: usize = 64;
 /// Numbers of entries; `None`: it may be any.
 type Candidates = Option<BTreeSet<EntryId>>;
 
+/// Counts rows and entries that are looked at, and knows when it is enough.
+struct Meter<'q> {
+    goes_on: &'q dyn Fn() -> bool,
+    work_max: usize,
+    work: Cell<usize>,
+}
+
+impl<'q> Meter<'q> {
+    fn new(search: &DirectorySearch<'q>) -> Self {
+        let work_max = search.work_max.unwrap_or(usize::MAX);
+        Self { goes_on: search.goes_on, work_max, work: Cell::new(0) }
+    }
+
+    /// One more row or entry is looked at; false ends the search.
+    fn step(&self) -> bool {
+        let work = self.work.get() + 1;
+        self.work.set(work);
+        work <= self.work_max && (!work.is_multiple_of(LOOK_AFTER) || (self.goes_on)())
+    }
+
+    /// Why the search is over, if it is.
+    fn end(&self) -> Option<SearchEnd> {
+        if self.work.get() > self.work_max {
+            return Some(SearchEnd::TooMuch);
+        }
+        (!(self.goes_on)()).then_some(SearchEnd::Stopped)
+    }
+}
+
 pub(crate) fn run(
     view: &impl View,
     search: &DirectorySearch<'_>,
@@ -34,19 +64,19 @@ pub(crate) fn run(
     if base_id.is_none() && !search.base.is_root() {
         return Err(StoreError::Refused(acts::no_such(view, search.base)?));
     }
+    let meter = Meter::new(search);
     let candidates = match search.scope {
         Scope::Base => Some(base_id.into_iter().collect()),
-        _ => Index { view, goes_on: search.goes_on }.candidates(search.filter)?,
+        _ => Index { view, meter: &meter }.candidates(search.filter)?,
     };
     let candidates = match candidates {
         Some(candidates) => candidates,
-        None => below(view, &base, search)?,
+        None => below(view, &base, search, &meter)?,
     };
     let filter = Prepared::new(search.filter);
-    for (at, id) in candidates.into_iter().enumerate() {
-        if at % LOOK_AFTER == LOOK_AFTER - 1 && !(search.goes_on)() {
-            found.end = SearchEnd::Stopped;
-            return Ok(found);
+    for id in candidates {
+        if !meter.step() {
+            break;
         }
         let Some(entry) = tree::load(view, id)? else { continue };
         if !(search.shows)(&entry) {
@@ -66,9 +96,7 @@ pub(crate) fn run(
             found.ids.push(id);
         }
     }
-    if !(search.goes_on)() {
-        found.end = SearchEnd::Stopped;
-    }
+    found.end = meter.end().unwrap_or(SearchEnd::Complete);
     Ok(found)
 }
 
@@ -88,17 +116,16 @@ fn below(
     view: &impl View,
     base: &[u8],
     search: &DirectorySearch<'_>,
+    meter: &Meter<'_>,
 ) -> Result<BTreeSet<EntryId>, StoreError> {
     let depth = search.base.len() + 1;
     let mut ids = BTreeSet::new();
-    let mut rows = 0;
     view.scan_prefix(T::EntryDn, base, &mut |key, row| {
         let is_near = key.iter().filter(|byte| **byte == 0).count() == depth;
         if search.scope != Scope::OneLevel || is_near {
             ids.insert(tree::decode_link(row, "row of a DN")?);
         }
-        rows += 1;
-        Ok(rows % LOOK_AFTER != 0 || (search.goes_on)())
+        Ok(meter.step())
     })?;
     Ok(ids)
 }
@@ -106,14 +133,14 @@ fn below(
 /// What the index says.
 struct Index<'v, V> {
     view: &'v V,
-    goes_on: &'v dyn Fn() -> bool,
+    meter: &'v Meter<'v>,
 }
 
 impl<V: View> Index<'_, V> {
     /// All entries for which the filter may be true.
     fn candidates(&self, filter: &Filter) -> Result<Candidates, StoreError> {
         // Ten thousand conditions may each name all entries. What is stopped finds nothing.
-        if !(self.goes_on)() {
+        if !self.meter.step() || !(self.meter.goes_on)() {
             return Ok(Some(BTreeSet::new()));
         }
         match filter {
@@ -158,7 +185,7 @@ impl<V: View> Index<'_, V> {
             Some("entryuuid") => {
                 let mut ids = BTreeSet::new();
                 if let Some(uuid) = uuid(value) {
-                    ids.extend(indexed::equal(self.view, indexed::UUID, &uuid)?);
+                    self.add_equal(indexed::UUID, &uuid, &mut ids)?;
                 }
                 Ok(Some(ids))
             }
@@ -178,10 +205,23 @@ impl<V: View> Index<'_, V> {
         let mut ids = BTreeSet::new();
         for key in keys {
             if let Some(value) = value.and_then(|value| indexed::normal(key, value)) {
-                ids.extend(indexed::equal(self.view, key, &value)?);
+                self.add_equal(key, &value, &mut ids)?;
             }
         }
         Ok(Some(ids))
+    }
+
+    /// Adds the entries with a value; one beyond [`indexed::VALUE_MAX`] also finds others that begin like it.
+    fn add_equal(
+        &self,
+        key: &str,
+        value: &[u8],
+        ids: &mut BTreeSet<EntryId>,
+    ) -> Result<(), StoreError> {
+        indexed::each_equal(self.view, key, value, &mut |id| {
+            ids.insert(id);
+            self.meter.step()
+        })
     }
 
     /// Who a group names.
@@ -190,6 +230,9 @@ impl<V: View> Index<'_, V> {
         let mut ids = BTreeSet::new();
         let Some(group) = tree::find(self.view, dn)? else { return Ok(ids) };
         for member in group.entry.texts(entry::MEMBER) {
+            if !self.meter.step() {
+                break;
+            }
             if let Ok(key) = super::place::key_of(member) {
                 ids.extend(tree::id_of(self.view, &key)?);
             }
@@ -230,15 +273,13 @@ impl<V: View> Index<'_, V> {
         }
         let mut ids = BTreeSet::new();
         for key in keys {
-            let mut rows = 0;
             let prefix = indexed::of_beginning(key, begins);
             self.view.scan_prefix(T::EntryIndex, &prefix, &mut |row, _| {
                 let value = indexed::value_of_key(key, row);
                 if value.len() >= indexed::VALUE_MAX || is(&value) {
                     ids.insert(indexed::id_of_key(row)?);
                 }
-                rows += 1;
-                Ok(rows % LOOK_AFTER != 0 || (self.goes_on)())
+                Ok(self.meter.step())
             })?;
         }
         Ok(Some(ids))

@@ -38,6 +38,7 @@ fn find(
         scope,
         filter: &Filter::parse(filter).unwrap(),
         size_limit: None,
+        work_max: None,
         shows: &all_shown,
         hides: &nothing_hidden,
         goes_on: &|| true,
@@ -187,7 +188,7 @@ async fn scopes_limits_and_what_is_hidden() {
         }
         other => unreachable!("{other:?}"),
     }
-    let left = Cell::new(3);
+    let left = Cell::new(4);
     let goes_on = || {
         left.set(left.get() - 1);
         left.get() > 0
@@ -199,6 +200,7 @@ async fn scopes_limits_and_what_is_hidden() {
         scope: Scope::Subtree,
         filter: &filter,
         size_limit: Some(5),
+        work_max: None,
         shows: &all_shown,
         hides: &nothing_hidden,
         goes_on: &|| true,
@@ -220,6 +222,22 @@ async fn scopes_limits_and_what_is_hidden() {
     search.filter = &filter;
     left.set(100);
     assert_eq!(view.search(&search).unwrap().end, SearchEnd::Stopped);
+    // With little work only what an index answers is found.
+    (search.goes_on, search.hides) = (&|| true, &nothing_hidden);
+    search.work_max = Some(20);
+    for (text, end) in [
+        ("(mail=anna@office.test)", SearchEnd::Complete),
+        ("(&(objectClass=inetOrgPerson)(mail=anna@office.test))", SearchEnd::Complete),
+        ("(mail=nobody@office.test)", SearchEnd::Complete),
+        ("(uid=*)", SearchEnd::TooMuch),
+        ("(objectClass=inetOrgPerson)", SearchEnd::TooMuch),
+        ("(description=x)", SearchEnd::TooMuch),
+        ("(|(mail=anna@office.test)(cn=*a*))", SearchEnd::TooMuch),
+    ] {
+        let filter = Filter::parse(text).unwrap();
+        let found = view.search(&DirectorySearch { filter: &filter, ..search }).unwrap();
+        assert_eq!(found.end, end, "{text}: {found:?}");
+    }
     drop(view);
     office.finish().await;
 }
