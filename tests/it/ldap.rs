@@ -25,6 +25,7 @@ pub(crate) struct Office {
 }
 
 /// What a tool said.
+#[derive(Debug)]
 pub(crate) struct Said {
     code: i32,
     out: String,

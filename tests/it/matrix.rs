@@ -2,6 +2,7 @@
 //! command of `postroom`, on a running daemon. What is expected is asked of `session::rules`, the table that
 //! the daemon goes by; what exists is asked of the daemon's own lists, so that nothing new goes untried.
 
+mod between;
 mod commands;
 mod entries;
 mod forwarding;

@@ -1,16 +1,16 @@
 //! Who asks, and whose an entry is to them: what an operation needs to ask the table of rights.
 //!
-//! Read of the directory anew for each operation. Never here: what somebody may do with which entry; that is
+//! Read of the directory anew for each operation, and once more inside each act. Never here: what somebody may do with which entry; that is
 //! `session::rules`.
 
 use std::sync::Arc;
 
 use base::{Address, DomainName};
-use directory::{Attributes, Code, Dn, Modification, Rdn};
+use directory::{Attributes, Code, Dn, Modification, Rdn, Refusal};
 use session::rules::{self, Operation, Realm, Role, Subject, Target};
-use store::{Entry, OwnForwarding, StoreError};
+use store::{AccountState, DirectoryState, Entry, OwnForwarding, Store, StoreError};
 
-use crate::reply::{self, Fail, refused};
+use crate::reply::{Fail, refused};
 use crate::session::{Session, Who};
 
 /// Who asks.
@@ -24,8 +24,8 @@ pub(crate) struct Asker {
     own_forwarding: OwnForwarding,
 }
 
-fn no_rights(text: impl Into<String>) -> Fail {
-    refused(Code::InsufficientAccessRights, text)
+fn no_rights(text: impl Into<String>) -> StoreError {
+    StoreError::Refused(Refusal::new(Code::InsufficientAccessRights, text))
 }
 
 fn texts<'a>(attributes: &'a Attributes, key: &str) -> impl Iterator<Item = &'a str> {
@@ -71,7 +71,7 @@ impl Asker {
     }
 
     /// Refuses who may not do this.
-    pub(crate) fn must(&self, operation: Operation, target: Target) -> Result<(), Fail> {
+    pub(crate) fn must(&self, operation: Operation, target: Target) -> Result<(), StoreError> {
         if rules::may(self.role, operation, target) {
             return Ok(());
         }
@@ -81,7 +81,10 @@ impl Asker {
 
     /// Refuses who did not say who it is.
     pub(crate) fn must_be_somebody(&self) -> Result<(), Fail> {
-        if self.is_nobody() { Err(no_rights("bind first")) } else { Ok(()) }
+        if self.is_nobody() {
+            return Err(refused(Code::InsufficientAccessRights, "bind first"));
+        }
+        Ok(())
     }
 
     /// True for who did not say who it is.
@@ -89,14 +92,14 @@ impl Asker {
         matches!(self.role, Role::Anonymous | Role::Guest)
     }
 
-    fn must_write(&self, target: Target, attribute: &str) -> Result<(), Fail> {
+    fn must_write(&self, target: Target, attribute: &str) -> Result<(), StoreError> {
         if rules::may_write(self.role, target, attribute) {
             return Ok(());
         }
         Err(no_rights(format!("{attribute}: not yours to change")))
     }
 
-    fn must_hold(&self, attribute: &str, value: &[u8]) -> Result<(), Fail> {
+    fn must_hold(&self, attribute: &str, value: &[u8]) -> Result<(), StoreError> {
         if self.realm.may_hold(self.role, attribute, value) {
             return Ok(());
         }
@@ -104,7 +107,7 @@ impl Asker {
     }
 
     /// Whether this entry is theirs to make.
-    pub(crate) fn must_add(&self, dn: &Dn, attributes: &Attributes) -> Result<(), Fail> {
+    pub(crate) fn must_add(&self, dn: &Dn, attributes: &Attributes) -> Result<(), StoreError> {
         let target = match self.role {
             Role::DomainAdmin => self.target_at(dn, attributes, false),
             _ => Target::Other,
@@ -122,8 +125,8 @@ impl Asker {
         &self,
         entry: &Entry,
         changes: &[Modification],
-        is_ours: &dyn Fn(&DomainName) -> Result<bool, Fail>,
-    ) -> Result<(), Fail> {
+        state: &DirectoryState<'_>,
+    ) -> Result<(), StoreError> {
         let target = self.target(entry);
         self.must(Operation::Modify, target)?;
         for change in changes {
@@ -144,7 +147,7 @@ impl Asker {
                 self.must_hold(name, value)?;
                 let text = String::from_utf8_lossy(value);
                 if let Some(may) = forwarding
-                    && !rules::may_forward_to(may, name, &text, is_ours)?
+                    && !rules::may_forward_to(may, name, &text, |domain| state.is_ours(domain))?
                 {
                     return Err(no_rights("mail may go on to addresses of this server only"));
                 }
@@ -160,7 +163,7 @@ impl Asker {
         rdn: &Rdn,
         superior: Option<&Dn>,
         has_children: bool,
-    ) -> Result<(), Fail> {
+    ) -> Result<(), StoreError> {
         let target = self.target(entry);
         self.must(Operation::Rename, target)?;
         if self.role != Role::DomainAdmin {
@@ -170,7 +173,7 @@ impl Asker {
         if has_children {
             return Err(no_rights("entries below it: this is the admin's to do"));
         }
-        let old = Dn::parse(&entry.dn)?;
+        let old = Dn::parse(&entry.dn).map_err(StoreError::Refused)?;
         let above = superior.cloned().or_else(|| old.parent()).unwrap_or_default();
         let there = self.target_at(&above.child(rdn.clone()), &entry.attributes, false);
         self.must(Operation::Add, there)?;
@@ -178,7 +181,7 @@ impl Asker {
         self.must_name(target, Some(rdn))
     }
 
-    fn must_name(&self, target: Target, rdn: Option<&Rdn>) -> Result<(), Fail> {
+    fn must_name(&self, target: Target, rdn: Option<&Rdn>) -> Result<(), StoreError> {
         for ava in rdn.into_iter().flat_map(Rdn::avas) {
             self.must_write(target, ava.attribute().key())?;
             self.must_hold(ava.attribute().key(), ava.value())?;
@@ -187,25 +190,81 @@ impl Asker {
     }
 }
 
+/// Why somebody who was let in is nobody any more.
+pub(crate) type Gone = &'static str;
+
+impl Asker {
+    /// Who asks, as the directory knows it; `by_network` is what those are who did not say who they are.
+    pub(crate) fn of(
+        who: &Who,
+        by_network: Role,
+        state: &DirectoryState<'_>,
+    ) -> Result<Result<Self, Gone>, StoreError> {
+        let own_forwarding = OwnForwarding::No;
+        let nobody = |role| Self { role, own: None, realm: Arc::default(), own_forwarding };
+        let id = match who {
+            Who::Anonymous => return Ok(Ok(nobody(by_network))),
+            Who::Admin(_) => return Ok(Ok(nobody(Role::Admin))),
+            Who::Person(id, _) => *id,
+        };
+        let Some(account) = state.account(id)? else { return Ok(Err("the account is gone")) };
+        if account.state != AccountState::Active {
+            return Ok(Err("the account may not log in"));
+        }
+        let role = match &account {
+            account if account.is_admin => Role::Admin,
+            account if !account.manages.is_empty() => Role::DomainAdmin,
+            _ => Role::Person,
+        };
+        let mut asker = Self { own: Some(id), ..nobody(role) };
+        if role != Role::Admin {
+            asker.own_forwarding = state.settings()?.own_forwarding;
+        }
+        if role == Role::DomainAdmin {
+            let ours = state.domain_names()?.into_iter().collect();
+            let manages = account.manages.into_iter().collect();
+            asker.realm = Arc::new(Realm { ours, manages });
+        }
+        Ok(Ok(asker))
+    }
+}
+
 impl Session {
     /// Who asks, as the directory knows it now: a role that was taken away is gone at once.
     pub(crate) fn asker(&self) -> Result<Asker, Fail> {
-        let broken = |err: StoreError| reply::of_store(self.conn.session(), &err);
-        let own_forwarding = self.conn.ctx().store.settings().own_forwarding;
-        let nobody = |role| Asker { role, own: None, realm: Arc::default(), own_forwarding };
-        let Who::Person(id, _) = &self.who else {
-            return self.role().map(nobody);
+        let view = self.outcome(self.conn.ctx().store.directory())?;
+        let asker = self.outcome(Asker::of(&self.who, self.by_network(), &view.state()))?;
+        asker.map_err(|gone| Fail::Bye(Code::StrongerAuthRequired, gone))
+    }
+
+    /// What those are who did not say who they are.
+    fn by_network(&self) -> Role {
+        let is_let = self.conn.ctx().store.settings().lan_lookup;
+        let is_near = is_let && base::is_lan(self.conn.peer());
+        if is_near { Role::Guest } else { Role::Anonymous }
+    }
+
+    /// The store for an act that who is bound may do: `may` is asked at once, so that nothing is hashed in
+    /// vain, and again inside the act, of the directory as it is by then. Who has become somebody else on
+    /// the way is told to try again: what was read before the act was read with other rights.
+    pub(crate) fn store_if(
+        &self,
+        asker: &Asker,
+        may: impl Fn(&Asker, &DirectoryState<'_>) -> Result<(), StoreError> + Send + Sync + 'static,
+    ) -> Result<Store, Fail> {
+        let view = self.outcome(self.conn.ctx().store.directory())?;
+        self.outcome(may(asker, &view.state()))?;
+        let (who, by_network, role) = (self.who.clone(), self.by_network(), asker.role);
+        let judge = move |state: &DirectoryState<'_>| {
+            let asker = Asker::of(&who, by_network, state)?;
+            let asker = asker.map_err(|gone| StoreError::Forbidden(gone.to_owned()))?;
+            may(&asker, state)?;
+            if asker.role == role {
+                return Ok(());
+            }
+            let text = "your rights have just changed, try again";
+            Err(StoreError::Refused(Refusal::new(Code::Busy, text)))
         };
-        let role = self.role()?;
-        let mut asker = Asker { own: Some(*id), ..nobody(role) };
-        if role == Role::DomainAdmin {
-            let store = &self.conn.ctx().store;
-            let account = store.account(*id).map_err(broken)?;
-            // All of them: a domain below another is one of its own.
-            let ours = store.domain_names().map_err(broken)?.into_iter().collect();
-            let manages = account.into_iter().flat_map(|account| account.manages).collect();
-            asker.realm = Arc::new(Realm { ours, manages });
-        }
-        Ok(asker)
+        Ok(self.store().judged(Arc::new(judge)))
     }
 }

@@ -130,6 +130,9 @@ pub(crate) fn notice(code: Code, text: &str) -> Vec<u8> {
 pub(crate) fn of_store(session: &str, err: &StoreError) -> Fail {
     let (code, text) = match err {
         StoreError::Refused(refusal) => return Fail::Refused(refusal.clone()),
+        StoreError::Forbidden(text) => {
+            return refused(Code::InsufficientAccessRights, text.clone());
+        }
         StoreError::Vetoed(text) => return refused(Code::UnwillingToPerform, text.clone()),
         StoreError::DiskFull => (Code::Unavailable, "the disk is full"),
         err if err.kind() == base::Kind::Temporary => {

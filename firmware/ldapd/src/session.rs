@@ -15,7 +15,6 @@ use std::time::Duration;
 use base::AccountId;
 use directory::{Code, Refusal};
 use ldap3_proto::proto::{LdapOp, LdapResult};
-use session::rules::Role;
 use session::sasl::Exchange;
 use session::{Conn, ConnError};
 use tokio::sync::OwnedSemaphorePermit;
@@ -95,7 +94,7 @@ impl Session {
             running: None,
             large: service.large.clone(),
             arriving: None,
-            lists: Lists::default(),
+            lists: Lists::new(service.finding.paged()),
             finding: service.finding.clone(),
             bad: 0,
             is_over: false,
@@ -357,31 +356,6 @@ impl Session {
             }
         }
         self.take_arrived()
-    }
-
-    /// Who is bound may do this. Asked of the directory at each operation: a role that was taken away is
-    /// gone at once.
-    pub(crate) fn role(&self) -> Result<Role, Fail> {
-        match &self.who {
-            Who::Anonymous => {
-                let is_let = self.conn.ctx().store.settings().lan_lookup;
-                let is_near = is_let && base::is_lan(self.conn.peer());
-                Ok(if is_near { Role::Guest } else { Role::Anonymous })
-            }
-            Who::Admin(_) => Ok(Role::Admin),
-            Who::Person(id, _) => {
-                let account = self.conn.ctx().store.account(*id);
-                match account.map_err(|err| reply::of_store(self.conn.session(), &err))? {
-                    Some(account) if account.state != store::AccountState::Active => {
-                        Err(Fail::Bye(Code::StrongerAuthRequired, "the account may not log in"))
-                    }
-                    Some(account) if account.is_admin => Ok(Role::Admin),
-                    Some(account) if !account.manages.is_empty() => Ok(Role::DomainAdmin),
-                    Some(_) => Ok(Role::Person),
-                    None => Err(Fail::Bye(Code::StrongerAuthRequired, "the account is gone")),
-                }
-            }
-        }
     }
 
     /// Counts the connection for who is bound now.

@@ -4,7 +4,7 @@
 //! What an entry must be is decided by `directory` and the store's acts, who may write it by
 //! `session::rules`. The answer is sent after the act returned.
 
-use base::{AccountId, DomainName};
+use base::AccountId;
 use directory::{Attributes, Code, Dn, Filter, Modification, Rdn, schema};
 use ldap3_proto::control::LdapControl;
 use ldap3_proto::proto::{
@@ -70,7 +70,7 @@ impl Session {
     }
 
     /// What an act of the store says.
-    fn outcome<T>(&self, done: Result<T, StoreError>) -> Result<T, Fail> {
+    pub(crate) fn outcome<T>(&self, done: Result<T, StoreError>) -> Result<T, Fail> {
         done.map_err(|err| reply::of_store(self.conn.session(), &err))
     }
 
@@ -86,10 +86,10 @@ impl Session {
         let name = dn(&request.dn)?;
         refuse_own(&name)?;
         let mut attributes = attributes_of(request)?;
-        asker.must_add(&name, &attributes)?;
+        let (at, asked) = (name.clone(), attributes.clone());
+        let store = self.store_if(&asker, move |asker, _| asker.must_add(&at, &asked))?;
         self.hash_in(&mut attributes, asker.role).await?;
         let by = self.who.dn().to_owned();
-        let store = self.store();
         let added = self.outcome(store.add_entry(name, attributes, by).await)?;
         let answers = self.read_answers(None, Some(added), &controls, &asker)?;
         self.say(id, Kind::Add.says(reply::success()), answers);
@@ -110,9 +110,11 @@ impl Session {
         refuse_own(&name)?;
         let entry = self.entry_of(&name)?.entry;
         let mut changes: Vec<Modification> = request.changes.into_iter().map(change_of).collect();
-        let store = self.store();
-        let is_ours = |domain: &DomainName| self.outcome(store.is_ours(domain));
-        asker.must_modify(&entry, &changes, &is_ours)?;
+        let (at, asked) = (name.clone(), changes.clone());
+        let store = self.store_if(&asker, move |asker, state| match state.entry(&at)? {
+            Some(entry) => asker.must_modify(&entry, &asked, state),
+            None => Ok(()),
+        })?;
         let account = match entry.account {
             Some(account) => self.outcome(store.account(account))?,
             None => None,
@@ -149,8 +151,11 @@ impl Session {
         let assertion = controls.assertion.clone();
         // What the server computes of it is gone with it.
         let shown = self.entry_of(&name)?;
-        asker.must(Operation::Delete, asker.target(&shown.entry))?;
-        let store = self.store();
+        let at = name.clone();
+        let store = self.store_if(&asker, move |asker, state| match state.entry(&at)? {
+            Some(entry) => asker.must(Operation::Delete, asker.target(&entry)),
+            None => Ok(()),
+        })?;
         let before = self.outcome(store.delete_entry(name, assertion).await)?;
         let account = before.account;
         let shown = Shown { entry: before, operational: shown.operational };
@@ -179,13 +184,14 @@ impl Session {
         refuse_own(&name)?;
         let rdn = Rdn::parse(&request.newrdn)?;
         let superior = request.new_superior.as_deref().map(dn).transpose()?;
-        let entry = self.entry_of(&name)?.entry;
-        let has_children = self
-            .outcome(self.conn.ctx().store.directory().and_then(|view| view.has_children(&name)))?;
-        asker.must_rename(&entry, &rdn, superior.as_ref(), has_children)?;
+        self.entry_of(&name)?;
+        let (at, to, above) = (name.clone(), rdn.clone(), superior.clone());
+        let store = self.store_if(&asker, move |asker, state| match state.entry(&at)? {
+            Some(entry) => asker.must_rename(&entry, &to, above.as_ref(), state.has_children(&at)?),
+            None => Ok(()),
+        })?;
         let assertion = controls.assertion.clone();
         let by = self.who.dn().to_owned();
-        let store = self.store();
         // Somewhere else they may be accounts no more.
         let moved = if superior.is_some() { self.accounts_below(&name).await? } else { Vec::new() };
         let done = store.rename_entry(name, rdn, request.deleteoldrdn, superior, assertion, by);
@@ -211,6 +217,7 @@ impl Session {
                 scope: Scope::Subtree,
                 filter: &Filter::Present("objectClass".to_owned()),
                 size_limit: None,
+                work_max: None,
                 shows: &|entry| entry.account.is_some(),
                 hides: &|_, _| false,
                 goes_on: &|| true,

@@ -89,6 +89,9 @@ pub enum StoreError {
     /// An act of LDAP is refused.
     #[error("refused: {}", .0.text)]
     Refused(directory::Refusal),
+    /// The judge did not let it be done; the field or attribute, or words, for whoever asked.
+    #[error("not allowed: {0}")]
+    Forbidden(String),
     /// The gate refused the act; the text is for whoever asked.
     #[error("refused before the act: {0}")]
     Vetoed(String),

@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::audit::the_box;
+use crate::mandate::Mandate;
 use crate::writer::{Job, Order, Tx};
 use crate::{AuditEvent, Origin, Store, StoreError};
 
@@ -39,7 +40,7 @@ pub trait Gate: std::fmt::Debug + Send + Sync {
 /// An act that is done and given up.
 struct Trial<F> {
     apply: F,
-    origin: Option<Arc<Origin>>,
+    mandate: Mandate,
     events: Option<Vec<AuditEvent>>,
     reply: Option<oneshot::Sender<Result<Vec<AuditEvent>, StoreError>>>,
 }
@@ -49,7 +50,7 @@ where
     F: FnMut(&mut Tx<'_, '_>) -> Result<V, StoreError> + Send,
 {
     fn run(&mut self, tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
-        tx.begin(&self.origin);
+        tx.begin(&self.mandate)?;
         tx.noted = Some(Vec::new());
         (self.apply)(tx)?;
         self.events = tx.noted.take();
@@ -85,7 +86,7 @@ impl Store {
     /// In whose name acts are done.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        self.origin.as_deref().cloned().unwrap_or_else(the_box)
+        self.mandate.origin.as_deref().cloned().unwrap_or_else(the_box)
     }
 
     /// As [`Store::act`], for an act that somebody may refuse.
@@ -129,8 +130,8 @@ impl Store {
         F: FnMut(&mut Tx<'_, '_>) -> Result<V, StoreError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let origin = self.origin.clone();
-        let trial = Trial { apply, origin, events: None, reply: Some(reply) };
+        let mandate = self.mandate.clone();
+        let trial = Trial { apply, mandate, events: None, reply: Some(reply) };
         let events = self.order(Order::Alone(Box::new(trial)), answer).await?;
         let wanted: Vec<&AuditEvent> = events.iter().filter(|event| gate.wants(event)).collect();
         if wanted.len() > EVENTS_MAX {

@@ -189,6 +189,24 @@ pub(crate) trait View {
     }
 }
 
+impl<V: View + ?Sized> View for &V {
+    fn get(&self, table: T, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        (**self).get(table, key)
+    }
+    fn scan(
+        &self,
+        table: T,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        (**self).scan(table, from, to, visit)
+    }
+    fn len(&self, table: T) -> Result<u64, StoreError> {
+        (**self).len(table)
+    }
+}
+
 fn scan_table(
     table: &impl ReadableTable<Bytes, Bytes>,
     from: &[u8],

@@ -25,7 +25,8 @@
 //! - `credential`: app passwords and second factors (`store_credentials` is their face).
 //! - `directory_view`: the directory for reading.
 //! - `directory`: entries, DNs, the index of addresses, accounts, domains, aliases, resolution.
-//! - `origin`: in whose name an act is done; `audit`: the log of them, `store_audit` its face; `gate`: who may stop one; `webhook`, `store_webhook`: who is told.
+//! - `origin`: in whose name an act is done; `mandate`: that and the judge who is asked
+//!   inside it; `audit`: the log of acts, `store_audit` its face; `gate`: who may stop one; `webhook`, `store_webhook`: who is told.
 //! - `settings`, `mail`, `spool`, `error`: words of the face. `disk`: the trait under everything,
 //!   the real disk, folders, lock, space.
 //! - `reading`: many messages in a row. `search_index`: signatures of messages, a cache beside the index.
@@ -55,6 +56,7 @@ mod gate;
 mod index;
 mod mail;
 mod mailbox;
+mod mandate;
 mod meta;
 mod origin;
 mod queue;
@@ -113,6 +115,7 @@ pub use mail::{
     Flags, ImapTexts, LocalTarget, Mailbox, NewMessage, Row, SpecialUse, Stats, TargetMailbox,
 };
 pub use mailbox::keywords::KEYWORDS_MAX;
+pub use mandate::{DirectoryState, Judge};
 pub use origin::{Origin, Via};
 pub use queue::is_due;
 pub use reading::Reading;

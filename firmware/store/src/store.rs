@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::disk::{self, Space};
 use crate::index::{self, Snapshot, T, Tables, View};
+use crate::mandate::Mandate;
 use crate::replay::{self, Replayed};
 use crate::rows_file::{self, RowsFile};
 use crate::search_index::{self, SearchIndexes};
@@ -18,15 +19,14 @@ use crate::segment::{self, Log, Segments};
 use crate::shared_uids::SharedUids;
 use crate::watchers::Watchers;
 use crate::writer::{Act, Order, QUEUE_MAX, Tx, Unpersisted, Writer};
-use crate::{
-    Gate, Options, Origin, Spill, Staging, Stats, StoreError, meta, settings, upgrade, webhook,
-};
+use crate::{Gate, Options, Spill, Staging, Stats, StoreError, meta, settings, upgrade, webhook};
 
-/// The store. Cheap to clone; all clones are one store. What differs is in whose name they act.
+/// The store. Cheap to clone; all clones are one store. What differs is in whose name they act,
+/// and who judges that.
 #[derive(Clone)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
-    pub(crate) origin: Option<Arc<Origin>>,
+    pub(crate) mandate: Mandate,
 }
 
 pub(crate) struct Inner {
@@ -257,14 +257,8 @@ impl Store {
                 database,
                 _lock: lock,
             }),
-            origin: None,
+            mandate: Mandate::default(),
         })
-    }
-
-    /// The same store for acts in somebody's name. Without, acts are the box's own.
-    #[must_use]
-    pub fn by(&self, origin: Origin) -> Self {
-        Self { inner: Arc::clone(&self.inner), origin: Some(Arc::new(origin)) }
     }
 
     /// Waits for the writer to finish what is queued; later acts are `Closed`. The files are closed when
@@ -382,7 +376,7 @@ impl Store {
         F: FnMut(&mut Tx<'_, '_>) -> Result<V, StoreError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Act { apply, origin: self.origin.clone(), value: None, reply: Some(reply) };
+        let job = Act { apply, mandate: self.mandate.clone(), value: None, reply: Some(reply) };
         self.order(Order::Act(Box::new(job)), answer).await
     }
 
@@ -398,7 +392,7 @@ impl Store {
             Some(apply) => apply(tx),
             None => Err(StoreError::Misuse("an act ran twice")),
         };
-        let job = Act { apply, origin: self.origin.clone(), value: None, reply: Some(reply) };
+        let job = Act { apply, mandate: self.mandate.clone(), value: None, reply: Some(reply) };
         self.order(Order::Alone(Box::new(job)), answer).await
     }
 

@@ -115,7 +115,7 @@ impl Store {
 
     /// Makes a group. `Exists`, and as [`Store::put_group`].
     pub async fn create_group(&self, group: Group) -> Result<(), StoreError> {
-        self.act(move |tx| group::create(tx, &group)).await
+        self.act_asked(move |tx| group::create(tx, &group)).await
     }
 
     /// Changes a group; returns it. As [`Store::put_group`].
@@ -125,7 +125,7 @@ impl Store {
         domain: DomainName,
         change: GroupChange,
     ) -> Result<Group, StoreError> {
-        self.act(move |tx| group::update(tx, &name, &domain, &change)).await
+        self.act_asked(move |tx| group::update(tx, &name, &domain, &change)).await
     }
 
     /// `NoSuchGroup`.

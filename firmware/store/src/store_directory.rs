@@ -53,8 +53,7 @@ impl Store {
 
     /// True if the box has the domain, by any of its names.
     pub fn is_ours(&self, name: &DomainName) -> Result<bool, StoreError> {
-        let view = self.snapshot()?;
-        Ok(domain::exists(&view, name)? || domain_alias::domain_of(&view, name)?.is_some())
+        self.directory()?.state().is_ours(name)
     }
 
     /// With INBOX, Drafts, Sent, Trash, Junk, Archive, all subscribed. `AddressTaken`, `NoSuchDomain`.

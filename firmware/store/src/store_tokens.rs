@@ -54,6 +54,10 @@ fn decode(row: &[u8]) -> Result<Token, StoreError> {
     serde_json::from_slice(text).map_err(|err| StoreError::Damaged(format!("token: {err}")))
 }
 
+pub(crate) fn find(view: &impl View, id: u32) -> Result<Option<Token>, StoreError> {
+    view.get(T::Setting, &key(id))?.map(|row| decode(&row)).transpose()
+}
+
 fn list(view: &impl View) -> Result<Vec<Token>, StoreError> {
     let mut found = Vec::new();
     view.scan_prefix(T::Setting, KEY.as_bytes(), &mut |_, row| {
@@ -99,7 +103,7 @@ impl Store {
 
     /// One token.
     pub fn token(&self, id: u32) -> Result<Option<Token>, StoreError> {
-        self.snapshot()?.get(T::Setting, &key(id))?.map(|row| decode(&row)).transpose()
+        find(&self.snapshot()?, id)
     }
 
     /// Keeps a new token; its `id` is given here and returned. `Exists` (the name), `NoSuchDomain`,

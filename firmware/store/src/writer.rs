@@ -21,9 +21,10 @@ use redb::{Database, WriteTransaction};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::index::{self, Tables};
+use crate::mandate::Mandate;
 use crate::segment::{Log, LogEnd};
 use crate::watchers::Watchers;
-use crate::{Origin, Settings, StoreError, meta, segment_row};
+use crate::{Settings, StoreError, meta, segment_row};
 
 /// Acts that wait for the writer; who comes later waits for a place.
 pub(crate) const QUEUE_MAX: usize = 1024;
@@ -57,8 +58,7 @@ pub(crate) enum Order {
 /// An act as a closure with the place of its answer.
 pub(crate) struct Act<V, F> {
     pub(crate) apply: F,
-    /// In whose name.
-    pub(crate) origin: Option<Arc<Origin>>,
+    pub(crate) mandate: Mandate,
     pub(crate) value: Option<V>,
     pub(crate) reply: Option<oneshot::Sender<Result<V, StoreError>>>,
 }
@@ -69,7 +69,7 @@ where
     F: FnMut(&mut Tx<'_, '_>) -> Result<V, StoreError> + Send,
 {
     fn run(&mut self, tx: &mut Tx<'_, '_>) -> Result<(), StoreError> {
-        tx.begin(&self.origin);
+        tx.begin(&self.mandate)?;
         self.value = Some((self.apply)(tx)?);
         Ok(())
     }

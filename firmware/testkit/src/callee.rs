@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -28,10 +28,23 @@ pub struct Called {
     pub body: String,
 }
 
+/// What a request is answered.
+enum Answer {
+    Now(Vec<u8>),
+    /// 204, when nobody holds the other end any more.
+    Later(mpsc::Receiver<()>),
+}
+
+/// Holds an answer back until it is dropped.
+#[derive(Debug)]
+pub struct Held {
+    _sender: mpsc::Sender<()>,
+}
+
 #[derive(Default)]
 struct State {
     called: VecDeque<Called>,
-    answers: VecDeque<Vec<u8>>,
+    answers: VecDeque<Answer>,
 }
 
 #[derive(Default)]
@@ -89,7 +102,15 @@ impl Callee {
     /// One of the next requests is answered with these bytes; none at all leaves it without an answer until
     /// the caller goes.
     pub fn answer_raw(&self, bytes: impl Into<Vec<u8>>) {
-        self.shared.state().answers.push_back(bytes.into());
+        self.shared.state().answers.push_back(Answer::Now(bytes.into()));
+    }
+
+    /// One of the next requests waits for its answer, 204, until what is returned is dropped.
+    #[must_use]
+    pub fn hold(&self) -> Held {
+        let (sender, receiver) = mpsc::channel();
+        self.shared.state().answers.push_back(Answer::Later(receiver));
+        Held { _sender: sender }
     }
 
     /// The next request; waits for it.
@@ -126,7 +147,15 @@ fn talk(tcp: TcpStream, shared: &Shared) -> Result<()> {
     };
     shared.arrived.notify_all();
     let no_content = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n".to_vec();
-    let answer = answer.unwrap_or(no_content);
+    let answer = match answer {
+        Some(Answer::Now(answer)) => answer,
+        Some(Answer::Later(held)) => {
+            // Nothing is ever sent: the end of waiting is the sender's end.
+            let _dropped = held.recv().is_err();
+            no_content
+        }
+        None => no_content,
+    };
     if answer.is_empty() {
         // The caller gives up, or the test is over.
         let _rest = reader.read_to_end(&mut Vec::new()).is_err();

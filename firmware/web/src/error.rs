@@ -63,6 +63,12 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, error)
     }
 
+    /// What is not theirs who ask; `field` names what of it, if it is a part.
+    fn not_allowed(field: String) -> Self {
+        let refusal = Self::forbidden("forbidden");
+        if field.is_empty() { refusal } else { refusal.field(field) }
+    }
+
     pub(crate) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found")
     }
@@ -136,6 +142,7 @@ impl From<StoreError> for ApiError {
             StoreError::NoSuchDomain => Self::invalid("domain-unknown"),
             StoreError::AddressTaken(address) => Self::conflict("address-taken").detail(address),
             StoreError::DomainTaken(name) => Self::conflict("domain-taken").detail(name),
+            StoreError::Forbidden(field) => Self::not_allowed(field),
             StoreError::Refused(refusal) => Self::invalid("refused").detail(refusal.text),
             StoreError::LimitReached(what) => Self::conflict("limit-reached").detail(what),
             StoreError::Exists => Self::conflict("exists"),

@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base::DomainName;
 use session::rules::{self, Area, Role, Target};
-use store::{Account, AccountState, Origin, Store, Token, Via};
+use store::{Account, AccountState, Origin, Token, Via};
 
 use crate::Web;
 use crate::bearer;
@@ -57,13 +57,15 @@ pub(crate) struct Identity {
     /// The way in, and from where, for the audit log.
     pub(crate) via: Via,
     pub(crate) address: Option<IpAddr>,
+    /// What the route asks for, and whether it is a change.
+    asked: Option<(Area, bool)>,
 }
 
 impl Identity {
     pub(crate) fn new(key: Key, who: Who, account: Option<Account>, via: Via) -> Self {
         let manages = account.iter().flat_map(|account| account.manages.clone()).collect();
         let account = account.map(Arc::new);
-        Self { key, who, account, manages, token: None, via, address: None }
+        Self { key, who, account, manages, token: None, via, address: None, asked: None }
     }
 
     /// Who holds a token.
@@ -73,18 +75,26 @@ impl Identity {
         Self { manages, token: Some(Arc::new(token)), ..known }
     }
 
-    /// The same with the rights of now; `None` for who may not sign in any more.
-    pub(crate) fn again(&self, web: &Web) -> Result<Option<Self>, ApiError> {
-        let now = match self.who {
-            Who::Account(id) => {
-                let account = web.store().account(id)?;
-                let account = account.filter(|account| account.state == AccountState::Active);
-                account.map(|account| Self::new(self.key, self.who, Some(account), self.via))
-            }
-            Who::Token(id) => web.store().token(id)?.map(Self::of_token),
-            Who::Setup | Who::Admin | Who::Socket(_) => Some(self.clone()),
-        };
-        Ok(now.map(|now| Self { address: self.address, ..now }))
+    /// The same one with the token as it is now.
+    pub(crate) fn as_token(&self, token: Token) -> Self {
+        let Self { address, asked, .. } = *self;
+        Self { address, asked, ..Self::of_token(token) }
+    }
+
+    /// The same one with the account as it is now.
+    pub(crate) fn as_account(&self, account: Account) -> Self {
+        let Self { key, who, via, address, asked, .. } = *self;
+        Self { address, asked, ..Self::new(key, who, Some(account), via) }
+    }
+
+    /// True if the area that the route asks for is theirs to use.
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.asked.is_none_or(|(area, is_write)| self.may_use(area, is_write))
+    }
+
+    /// True on the routes of what is one's own.
+    pub(crate) fn asks_for_own(&self) -> bool {
+        self.asked.is_none()
     }
 
     /// True for what is no person: it has nothing of its own, and no way to sign in.
@@ -140,12 +150,6 @@ impl Identity {
     /// In whose name acts are done.
     pub(crate) fn origin(&self) -> Origin {
         Origin::new(self.login(), self.via, self.address)
-    }
-
-    /// The store for acts in this name. Whatever changes something goes through it, so that the audit log
-    /// has who did it.
-    pub(crate) fn store(&self, web: &Web) -> Store {
-        web.store().by(self.origin())
     }
 }
 
@@ -318,10 +322,12 @@ fn admit(web: &Web, access: Access, request: &Request) -> Result<Option<Identity
             return Err(ApiError::forbidden("forbidden"));
         }
         Access::Use(area) => {
-            let is_write = !is_safe(request.method());
-            if !who.is_some_and(|known| known.may_use(area, is_write)) {
+            let asked = Some((area, !is_safe(request.method())));
+            let known = identity.map(|known| Identity { asked, ..known });
+            if !known.as_ref().is_some_and(Identity::is_admitted) {
                 return Err(ApiError::forbidden("forbidden"));
             }
+            return Ok(known);
         }
         Access::Person => {}
     }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use base::{AccountId, MailboxId, ModSeq, Timestamp};
 
 use crate::index::Tables;
+use crate::mandate::Mandate;
 use crate::segment::Log;
-use crate::{AnnotationChange, AuditEvent, Origin, Settings, Webhook};
+use crate::{AnnotationChange, AuditEvent, DirectoryState, Origin, Settings, StoreError, Webhook};
 
 /// The writer's transaction.
 pub(crate) struct Tx<'t, 'w> {
@@ -60,10 +61,14 @@ impl Effects {
 }
 
 impl Tx<'_, '_> {
-    /// An act begins.
-    pub(crate) fn begin(&mut self, origin: &Option<Arc<Origin>>) {
-        self.origin.clone_from(origin);
+    /// An act begins, if its judge lets it: the one place where all acts pass.
+    pub(crate) fn begin(&mut self, mandate: &Mandate) -> Result<(), StoreError> {
+        self.origin.clone_from(&mandate.origin);
         self.noted = None;
+        match &mandate.judge {
+            Some(judge) => judge(&DirectoryState(&self.tables)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod listing;
 mod load;
 mod log;
 mod mail;
+mod mandate;
 mod memory_disk;
 mod model;
 mod quota;

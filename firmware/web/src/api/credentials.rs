@@ -10,7 +10,7 @@ mod totp;
 use axum::http::Method;
 use base::AccountId;
 use session::rules::{Area, Operation};
-use store::Account;
+use store::{Account, Store, StoreError};
 
 use super::Table;
 use crate::Web;
@@ -59,4 +59,12 @@ fn reached(web: &Web, by: &Identity, id: u32) -> Result<Account, ApiError> {
     let account = web.store().account(AccountId(id))?.ok_or_else(ApiError::not_found)?;
     by.must_reach(&account, Operation::Modify)?;
     Ok(account)
+}
+
+/// The store for acts on the credentials of an account: one's own, or one that is theirs to help.
+fn store_for(web: &Web, by: &Identity, id: AccountId) -> Result<Store, StoreError> {
+    if by.asks_for_own() {
+        return Ok(by.store(web));
+    }
+    by.store_reaching(web, id, Operation::Modify)
 }

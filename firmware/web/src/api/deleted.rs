@@ -145,7 +145,12 @@ async fn restore(
     if input.ids.len() > RESTORE_MAX {
         return Err(ApiError::invalid("too-many-messages").field("ids"));
     }
-    let restored = match by.store(web).restore_messages(account, input.ids, input.mailbox).await {
+    let store = if by.asks_for_own() {
+        by.store(web)
+    } else {
+        by.store_reaching(web, account, Operation::Modify)?
+    };
+    let restored = match store.restore_messages(account, input.ids, input.mailbox).await {
         Err(StoreError::BadName) => {
             return Err(ApiError::invalid("mailbox-name-invalid").field("mailbox"));
         }
@@ -328,9 +333,11 @@ pub(super) async fn restore_account(
     Segment(id): Segment<u32>,
 ) -> Result<impl IntoResponse, ApiError> {
     let id = AccountId(id);
-    let was = web.store().deleted_account(id)?.ok_or_else(ApiError::not_found)?;
-    by.must_reach(&was, Operation::Add)?;
-    let lost = by.store(&web).restore_account(id).await?;
+    let store = by.store_if(&web, move |by, state| match state.deleted_account(id)? {
+        Some(was) => by.must_reach(&was, Operation::Add),
+        None => Err(StoreError::NoSuchAccount),
+    })?;
+    let lost = store.restore_account(id).await?;
     let account = web.store().account(id)?.ok_or_else(ApiError::not_found)?;
     tracing::info!(account = %account.address, by = by.login(), "account restored");
     let lost: Vec<_> = lost.iter().map(ToString::to_string).collect();

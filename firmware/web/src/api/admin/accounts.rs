@@ -113,9 +113,10 @@ pub(super) async fn add(
     Body(input): Body<AccountInput>,
 ) -> Result<impl IntoResponse, ApiError> {
     let mut account = input.check(web.store(), &mut Taken::read(web.store())?)?;
-    by.must_add(&account)?;
+    let asked = account.clone();
+    let store = by.store_if(&web, move |by, _| by.must_add(&asked))?;
     account.password_hash = Some(Box::pin(web.ctx().auth.hash(&input.password)).await?);
-    let id = by.store(&web).create_account(account).await?;
+    let id = store.create_account(account).await?;
     let account = find(&web, id.0)?;
     tracing::info!(account = %account.address, by = by.login(), "account added");
     Ok((StatusCode::CREATED, Json(AccountView::of(&web, &account)?)))
@@ -266,8 +267,13 @@ pub(super) async fn change(
     }
     by.must_reach(&account, Operation::Modify)?;
     let change = input.check(&web, &account)?;
-    by.must_change(&account, &change)?;
-    by.store(&web).update_account(account.id, change).await?;
+    let (target, asked) = (account.id, change.clone());
+    let store = by.store_if(&web, move |by, state| {
+        let account = state.account(target)?.ok_or(StoreError::NoSuchAccount)?;
+        by.must_reach(&account, Operation::Modify)?;
+        by.must_change(&account, &asked)
+    })?;
+    store.update_account(account.id, change).await?;
     if is_shut {
         web.sign_out(Who::Account(account.id), None);
     }
@@ -284,8 +290,8 @@ pub(super) async fn remove(
         return Err(ApiError::conflict("not-yourself"));
     }
     let account = find(&web, id)?;
-    by.must_reach(&account, Operation::Delete)?;
-    match by.store(&web).delete_account(account.id).await {
+    let store = by.store_reaching(&web, account.id, Operation::Delete)?;
+    match store.delete_account(account.id).await {
         Err(StoreError::InUse) => return Err(ApiError::conflict("in-use")),
         gone => gone?,
     }
@@ -307,7 +313,7 @@ pub(super) async fn set_password(
     Body(input): Body<Password>,
 ) -> Result<impl IntoResponse, ApiError> {
     let account = find(&web, id)?;
-    by.must_reach(&account, Operation::Modify)?;
+    let store = by.store_reaching(&web, account.id, Operation::Modify)?;
     if account.source.is_some() {
         return Err(ApiError::conflict("password-at-source"));
     }
@@ -317,7 +323,7 @@ pub(super) async fn set_password(
         .map_err(|problem| problem.at("password"))?;
     let password_hash = Some(Box::pin(web.ctx().auth.hash_again(&account, &input.password)).await?);
     let change = AccountChange { password_hash, ..Default::default() };
-    by.store(&web).update_account(account.id, change).await?;
+    store.update_account(account.id, change).await?;
     let own = is_self(&by, id).then_some(&by.key);
     web.sign_out(Who::Account(account.id), own);
     tracing::info!(account = login, by = by.login(), "password set by an admin");

@@ -47,10 +47,10 @@ pub(super) async fn add(
 ) -> Result<impl IntoResponse, ApiError> {
     let mut taken = Taken::read(web.store())?;
     let address = taken.free(web.store(), &input.address, "address")?;
-    by.must_manage(address.domain())?;
+    let store = by.store_managing(&web, address.domain())?;
     let targets = targets(&address, &input.targets)?;
     let alias = Alias { address, targets };
-    by.store(&web).create_alias(alias.clone()).await?;
+    store.create_alias(alias.clone()).await?;
     tracing::info!(alias = %alias.address, by = by.login(), "alias added");
     Ok((StatusCode::CREATED, Json(AliasView::from(&alias))))
 }
@@ -96,10 +96,10 @@ pub(super) async fn change(
     Body(input): Body<Targets>,
 ) -> Result<impl IntoResponse, ApiError> {
     let address = existing(&web, &address)?;
-    by.must_manage(address.domain())?;
+    let store = by.store_managing(&web, address.domain())?;
     let targets = targets(&address, &input.targets)?;
     let alias = Alias { address, targets };
-    by.store(&web).update_alias(alias.clone()).await?;
+    store.update_alias(alias.clone()).await?;
     tracing::info!(alias = %alias.address, by = by.login(), "alias changed");
     Ok(Json(AliasView::from(&alias)))
 }
@@ -110,8 +110,7 @@ pub(super) async fn remove(
     Segment(address): Segment<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let address = existing(&web, &address)?;
-    by.must_manage(address.domain())?;
-    by.store(&web).delete_alias(address.clone()).await?;
+    by.store_managing(&web, address.domain())?.delete_alias(address.clone()).await?;
     tracing::info!(alias = %address, by = by.login(), "alias removed");
     Ok(done())
 }

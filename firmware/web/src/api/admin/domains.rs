@@ -100,6 +100,17 @@ pub(super) struct Change {
 }
 
 impl Change {
+    /// What changes: the fields, with the attributes of the domain's entry.
+    fn fields(&self) -> Vec<(&'static str, &'static str)> {
+        let changed = [
+            ("catch_all", "postroomCatchAll", self.catch_all.is_some()),
+            ("domain_aliases", "postroomDomainAlias", self.domain_aliases.is_some()),
+            ("default_quota_mb", "postroomQuota", self.default_quota_mb.is_some()),
+        ];
+        let changed = changed.into_iter().filter(|(_, _, is_changed)| *is_changed);
+        changed.map(|(field, attribute, _)| (field, attribute)).collect()
+    }
+
     fn check(&self, web: &Web, domain: &Domain) -> Result<DomainChange, ApiError> {
         let catch_all = match &self.catch_all {
             Some(Some(text)) => {
@@ -157,20 +168,19 @@ pub(super) async fn change(
     Body(input): Body<Change>,
 ) -> Result<impl IntoResponse, ApiError> {
     let name = DomainName::parse(&name).map_err(|_| ApiError::not_found())?;
-    by.must_manage(&name)?;
-    let domain = find(&web, &name)?;
-    let target = if by.role() == Role::Admin { Target::Other } else { Target::Base };
-    for (field, attribute, is_changed) in [
-        ("catch_all", "postroomCatchAll", input.catch_all.is_some()),
-        ("domain_aliases", "postroomDomainAlias", input.domain_aliases.is_some()),
-        ("default_quota_mb", "postroomQuota", input.default_quota_mb.is_some()),
-    ] {
-        if is_changed && !session::rules::may_write(by.role(), target, attribute) {
-            return Err(ApiError::forbidden("forbidden").field(field));
+    let (of, fields) = (name.clone(), input.fields());
+    let store = by.store_if(&web, move |by, _| {
+        by.must_manage(&of)?;
+        let target = if by.role() == Role::Admin { Target::Other } else { Target::Base };
+        let may = |attribute| session::rules::may_write(by.role(), target, attribute);
+        match fields.iter().find(|(_, attribute)| !may(attribute)) {
+            Some((field, _)) => Err(StoreError::Forbidden((*field).to_owned())),
+            None => Ok(()),
         }
-    }
+    })?;
+    let domain = find(&web, &name)?;
     let change = input.check(&web, &domain)?;
-    by.store(&web).update_domain(name.clone(), change).await?;
+    store.update_domain(name.clone(), change).await?;
     tracing::info!(domain = %name, by = by.login(), "domain changed");
     Ok(Json(DomainView::new(&web, &find(&web, &name)?)?))
 }

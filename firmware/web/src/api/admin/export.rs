@@ -103,7 +103,7 @@ impl Wanted {
             by.seen_domains().unwrap_or_default().into_iter().collect()
         } else {
             let name = rules::domain(domain).map_err(|problem| problem.at("domain"))?;
-            by.must_manage(&name).map_err(|err| err.field("domain"))?;
+            by.must_manage(&name).map_err(|err| ApiError::from(err).field("domain"))?;
             if !ours.contains(&name) {
                 let detail = format!("{name} is no domain of this server");
                 return Err(ApiError::invalid("domain-unknown").field("domain").detail(detail));
@@ -140,6 +140,7 @@ fn all_below(store: &Store, base: &Dn) -> Result<Vec<EntryId>, StoreError> {
         scope: Scope::Subtree,
         filter: &Filter::Present("objectClass".to_owned()),
         size_limit: None,
+        work_max: None,
         shows: &|_| true,
         hides: &|_, _| false,
         goes_on: &|| true,

@@ -145,7 +145,13 @@ pub(super) async fn add(
         outside,
         description,
     };
-    match by.store(&web).create_group(group).await {
+    let asked = group.clone();
+    let store = by.store_if(&web, move |by, state| {
+        let Group { members: accounts, groups, outside, .. } = asked.clone();
+        let members = Members { accounts, groups, outside };
+        by.must_group(state, &asked.domain, None, asked.address.as_ref(), [&members])
+    })?;
+    match store.create_group(group).await {
         Err(StoreError::Exists) => return Err(ApiError::conflict("group-exists").field("name")),
         made => made.map_err(refused)?,
     }
@@ -309,7 +315,13 @@ pub(super) async fn change(
 ) -> Result<impl IntoResponse, ApiError> {
     let group = existing(&web, &by, &group)?;
     let change = input.check(&web, &by, &group)?;
-    let store = by.store(&web);
+    let (name, of, asked) = (group.name.clone(), group.domain.clone(), change.clone());
+    let store = by.store_if(&web, move |by, state| {
+        let known = state.group(&name, &of)?;
+        let address = asked.address.as_ref().and_then(Option::as_ref);
+        let members = asked.members.iter().chain([&asked.add]);
+        by.must_group(state, &of, known.as_ref(), address, members)
+    })?;
     let done = store.update_group(group.name.clone(), group.domain.clone(), change);
     let after = done.await.map_err(refused)?;
     tracing::info!(group = group.name, domain = %group.domain, by = by.login(), "group changed");
@@ -322,7 +334,8 @@ pub(super) async fn remove(
     Segment(group): Segment<String>,
 ) -> Result<impl IntoResponse, ApiError> {
     let group = existing(&web, &by, &group)?;
-    by.store(&web).delete_group(group.name.clone(), group.domain.clone()).await?;
+    let store = by.store_managing(&web, &group.domain)?;
+    store.delete_group(group.name.clone(), group.domain.clone()).await?;
     tracing::info!(group = group.name, domain = %group.domain, by = by.login(), "group removed");
     Ok(done())
 }

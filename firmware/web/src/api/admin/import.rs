@@ -10,7 +10,10 @@ use axum::response::{IntoResponse, Response};
 use base::{Address, hex};
 use serde::Deserialize;
 use session::rules::{Operation, Role};
-use store::{AccountState, ImportOptions, ImportRecord, Imported, Resolution, Store, StoreError};
+use store::{
+    AccountState, DirectoryState, ImportOptions, ImportRecord, Imported, Resolution, Store,
+    StoreError,
+};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::Web;
@@ -52,7 +55,6 @@ pub(super) struct Query {
 struct Import {
     web: Web,
     by: Identity,
-    store: Store,
     id: String,
     options: ImportOptions,
     columns: Vec<Column>,
@@ -117,7 +119,6 @@ pub(super) async fn run(
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|_| ApiError::busy())?;
     let import = Import {
-        store: by.store(&web),
         web,
         by,
         id: hex::encode(&id),
@@ -130,48 +131,69 @@ pub(super) async fn run(
     import.answer(query.dry_run).await
 }
 
-/// Refuses what is not theirs who asks: people with more rights, rights for people, addresses of others.
+/// Refuses the records that are not theirs who ask.
 fn refuse_foreign(
     web: &Web,
     by: &Identity,
     updates: bool,
     planned: &mut [Planned],
 ) -> Result<(), ApiError> {
-    if by.role() == Role::Admin {
-        return Ok(());
-    }
+    let view = web.store().directory()?;
     for planned in planned {
-        let is_allowed = match &mut planned.record {
-            Err(_) => continue,
-            Ok(ImportRecord::Person { address, change, .. }) => {
-                let known = web.store().account_by_address(address)?;
-                // An export says everybody's role: what stays as it is gives nothing.
-                let role = known.as_ref().map(|account| account.is_admin);
-                change.is_admin = change.is_admin.filter(|is_admin| role != Some(*is_admin));
-                match known.filter(|_| updates) {
-                    Some(account) => {
-                        by.must_reach(&account, Operation::Modify).is_ok()
-                            && by.must_change(&account, change).is_ok()
-                    }
-                    // New, or left alone.
-                    None => by.sees(address.domain()) && change.is_admin != Some(true),
-                }
-            }
-            Ok(ImportRecord::Entry { attributes, .. }) => {
-                let mail = attributes.get("mail").into_iter().flatten();
-                let mail =
-                    mail.filter_map(|value| Address::parse(std::str::from_utf8(value).ok()?).ok());
-                let mut others = mail.map(|address| web.store().resolve(&address));
-                others.try_fold(true, |all, found| {
-                    Ok::<_, StoreError>(all && found? == Resolution::NotLocal)
-                })?
-            }
-        };
-        if !is_allowed {
+        let Ok(record) = &mut planned.record else { continue };
+        forget_same_role(by, &view.state(), record)?;
+        if !may_import(by, &view.state(), updates, record)? {
             planned.record = Err(Fault::new("forbidden", "this is not yours to give or to change"));
         }
     }
     Ok(())
+}
+
+/// An export says everybody's role: what stays as it is gives nothing.
+fn forget_same_role(
+    by: &Identity,
+    state: &DirectoryState<'_>,
+    record: &mut ImportRecord,
+) -> Result<(), StoreError> {
+    if let ImportRecord::Person { address, change, .. } = record
+        && by.role() != Role::Admin
+    {
+        let role = state.account_by_address(address)?.map(|account| account.is_admin);
+        change.is_admin = change.is_admin.filter(|is_admin| role != Some(*is_admin));
+    }
+    Ok(())
+}
+
+/// Whether a record is theirs who ask: no people with more rights, no rights for people, no addresses of
+/// others.
+fn may_import(
+    by: &Identity,
+    state: &DirectoryState<'_>,
+    updates: bool,
+    record: &ImportRecord,
+) -> Result<bool, StoreError> {
+    if by.role() == Role::Admin {
+        return Ok(true);
+    }
+    match record {
+        ImportRecord::Person { address, change, .. } => {
+            Ok(match state.account_by_address(address)?.filter(|_| updates) {
+                Some(account) => {
+                    by.must_reach(&account, Operation::Modify).is_ok()
+                        && by.must_change(&account, change).is_ok()
+                }
+                // New, or left alone.
+                None => by.sees(address.domain()) && change.is_admin != Some(true),
+            })
+        }
+        ImportRecord::Entry { attributes, .. } => {
+            let mail = attributes.get("mail").into_iter().flatten();
+            let mail =
+                mail.filter_map(|value| Address::parse(std::str::from_utf8(value).ok()?).ok());
+            let mut others = mail.map(|address| state.resolve(&address));
+            others.try_fold(true, |all, found| Ok(all && found? == Resolution::NotLocal))
+        }
+    }
 }
 
 /// Only who began an import sees what became of it: the id is told to nobody else.
@@ -243,7 +265,8 @@ impl Import {
     /// The real act. What changed since the trial is told as its lines' errors: that was minutes ago where
     /// passwords were hashed, and rights may be others now.
     async fn write(&mut self) -> Result<imports::State, ApiError> {
-        let by = self.by.again(&self.web)?.ok_or_else(|| ApiError::forbidden("forbidden"))?;
+        let now = self.by.renewed(&self.web.store().directory()?.state())?;
+        let by = now.ok_or_else(|| ApiError::forbidden("forbidden"))?;
         refuse_foreign(&self.web, &by, self.options.updates, &mut self.planned)?;
         let is_refused = self.planned.iter().any(|planned| planned.record.is_err());
         let is_written = self.act(is_refused && !self.options.is_partial).await?;
@@ -255,7 +278,10 @@ impl Import {
         let good = self.planned.iter().filter_map(|planned| planned.record.as_ref().ok());
         let records: Arc<Vec<ImportRecord>> = Arc::new(good.cloned().collect());
         let options = ImportOptions { is_trial, ..self.options };
-        let acted = self.store.import(Arc::clone(&records), options, String::new()).await?;
+        let acted = self
+            .store(&records, is_trial)
+            .import(Arc::clone(&records), options, String::new())
+            .await?;
         if acted.is_written {
             let done = acted.outcomes.iter().zip(records.iter());
             done.for_each(|(outcome, record)| self.sign_out(outcome, record));
@@ -270,6 +296,23 @@ impl Import {
         };
         self.lines = self.planned.iter().map(line).collect();
         Ok(acted.is_written)
+    }
+
+    /// The store for these records; a trial does nothing that would be judged.
+    fn store(&self, records: &Arc<Vec<ImportRecord>>, is_trial: bool) -> Store {
+        if is_trial {
+            return self.web.store().by(self.by.origin());
+        }
+        let (asked, updates, role) = (Arc::clone(records), self.options.updates, self.by.role());
+        self.by.judged(&self.web, move |by, state| {
+            for record in asked.iter() {
+                // What an entry of any kind may hold was the admin's to say.
+                if by.role() < role || !may_import(by, state, updates, record)? {
+                    return Err(StoreError::Forbidden(String::new()));
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Whose password or state changed is signed out.

@@ -10,7 +10,7 @@ use serde_json::json;
 use session::Protocol;
 use store::{AppPassword, StoreError};
 
-use super::{own_id, reached};
+use super::{own_id, reached, store_for};
 use crate::Web;
 use crate::api::done;
 use crate::error::ApiError;
@@ -81,10 +81,11 @@ async fn add(
 ) -> Result<impl IntoResponse + use<>, ApiError> {
     let (name, bits) = input.check()?;
     let (password, verifier) = Box::pin(web.ctx().auth.make_app_password(id)).await?;
-    let number = match by.store(web).add_app_password(id, name.clone(), bits, verifier).await {
-        Err(StoreError::LimitReached(_)) => return Err(ApiError::conflict("too-many")),
-        added => added?,
-    };
+    let number =
+        match store_for(web, by, id)?.add_app_password(id, name.clone(), bits, verifier).await {
+            Err(StoreError::LimitReached(_)) => return Err(ApiError::conflict("too-many")),
+            added => added?,
+        };
     tracing::info!(account = %id, app = number, by = by.login(), "app password made");
     let protocols: Vec<&str> = Protocol::of_bits(bits).map(Protocol::name).collect();
     let made = json!({ "id": number, "name": name, "protocols": protocols, "password": password });
@@ -97,7 +98,7 @@ async fn remove(
     id: AccountId,
     number: u32,
 ) -> Result<impl IntoResponse + use<>, ApiError> {
-    let gone = by.store(web).remove_app_password(id, number).await?;
+    let gone = store_for(web, by, id)?.remove_app_password(id, number).await?;
     gone.ok_or_else(ApiError::not_found)?;
     web.ctx().admission.close_app_password(id, number);
     tracing::info!(account = %id, app = number, by = by.login(), "app password revoked");

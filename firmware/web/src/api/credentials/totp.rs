@@ -9,7 +9,7 @@ use serde_json::json;
 use session::{LoginError, NewTotp};
 use store::StoreError;
 
-use super::{own_id, reached};
+use super::{own_id, reached, store_for};
 use crate::Web;
 use crate::api::done;
 use crate::error::ApiError;
@@ -146,7 +146,8 @@ pub(super) async fn turn_off_for(
     Segment(id): Segment<u32>,
 ) -> Result<impl IntoResponse, ApiError> {
     let account = reached(&web, &by, id)?;
-    if !by.store(&web).remove_totp(account.id).await? {
+    let store = store_for(&web, &by, account.id)?;
+    if !store.remove_totp(account.id).await? {
         return Err(ApiError::conflict("totp-off"));
     }
     tracing::info!(account = %account.address, by = by.login(), "second factor turned off");
