@@ -1,5 +1,7 @@
 //! App passwords, the second factor and the list of logins, over the wires of all protocols.
 
+mod scram;
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use testkit::client::Client;

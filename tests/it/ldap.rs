@@ -4,6 +4,7 @@
 
 mod brought;
 mod by_web;
+mod logins;
 mod passwords;
 mod reach;
 

@@ -6,7 +6,7 @@ mod between;
 mod commands;
 mod entries;
 mod forwarding;
-mod http;
+pub(crate) mod http;
 mod routes;
 
 use anyhow::Result;
@@ -76,7 +76,7 @@ impl Office {
     }
 }
 
-fn id_of(daemon: &Daemon, address: &str) -> Result<u64> {
+pub(crate) fn id_of(daemon: &Daemon, address: &str) -> Result<u64> {
     let path = format!("/admin/accounts?search={address}");
     let answer = http::send(daemon, &Way::Socket, "GET", &path, None)?;
     let found = answer.body["items"][0]["id"].as_u64();

@@ -47,8 +47,10 @@ struct Caller {
     own: Option<&'static str>,
 }
 
-const CALLERS: [Caller; 4] = [
+const CALLERS: [Caller; 5] = [
     Caller { role: Role::Anonymous, login: &["-x"], own: None },
+    // The same, where the admin lets the office's network look people up.
+    Caller { role: Role::Guest, login: &["-x"], own: None },
     Caller {
         role: Role::Person,
         login: &["-x", "-D", "carl@office.test", "-w", "secret-carl"],
@@ -218,6 +220,8 @@ fn every_operation_of_ldap_does_for_every_role_what_the_table_says() -> Result<(
     }
     let mut walk = Walk { office, verdict: Verdict::default() };
     for caller in &CALLERS {
+        let lookup = serde_json::json!({ "lan_lookup": caller.role == Role::Guest });
+        admin(&walk.office.daemon, "PUT", "/admin/directory", &lookup)?;
         let shared = match caller.role {
             Role::DomainAdmin => Target::Domain,
             _ => Target::Other,

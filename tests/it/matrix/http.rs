@@ -11,7 +11,7 @@ use testkit::daemon::Daemon;
 
 /// How somebody gets in.
 #[derive(Clone, Debug)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// HTTPS without anything.
     Nobody,
     /// HTTPS with the cookie of a session.
@@ -24,14 +24,14 @@ pub(super) enum Way {
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     head: String,
-    pub(super) body: Value,
+    pub(crate) body: Value,
 }
 
 impl Answer {
-    pub(super) fn error(&self) -> &str {
+    pub(crate) fn error(&self) -> &str {
         self.body["error"].as_str().unwrap_or_default()
     }
 }
@@ -54,7 +54,7 @@ fn exchange(wire: &mut (impl Read + Write + ?Sized), request: &str) -> Result<An
 }
 
 /// Sends a request and reads the answer.
-pub(super) fn send(
+pub(crate) fn send(
     daemon: &Daemon,
     way: &Way,
     method: &str,
@@ -84,7 +84,7 @@ pub(super) fn send(
 }
 
 /// Sends JSON by the socket; it must be done.
-pub(super) fn admin(daemon: &Daemon, method: &str, path: &str, body: &Value) -> Result<Value> {
+pub(crate) fn admin(daemon: &Daemon, method: &str, path: &str, body: &Value) -> Result<Value> {
     let text = body.to_string();
     let answer = send(daemon, &Way::Socket, method, path, Some(("application/json", &text)))?;
     anyhow::ensure!(answer.status < 300, "{method} {path}: {answer:?}");
@@ -92,7 +92,7 @@ pub(super) fn admin(daemon: &Daemon, method: &str, path: &str, body: &Value) -> 
 }
 
 /// Signs in to the web pages.
-pub(super) fn session(daemon: &Daemon, login: &str, password: &str) -> Result<Way> {
+pub(crate) fn session(daemon: &Daemon, login: &str, password: &str) -> Result<Way> {
     let body = json!({ "login": login, "password": password }).to_string();
     let json = Some(("application/json", body.as_str()));
     let answer = send(daemon, &Way::Nobody, "POST", "/session", json)?;

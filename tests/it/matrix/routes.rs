@@ -79,6 +79,17 @@ const ROWS: &[Row] = &[
     ("DELETE /admin/accounts/{id}/sessions", About::Account, "/admin/accounts/{id}/sessions", "", Done::Well),
 ];
 
+/// What the admin-only routes that change something take, where it can be done here.
+const WHOLE: &[(&str, &str)] = &[
+    ("POST /admin/domains", r#"{"name":"w{N}.test"}"#),
+    ("POST /admin/tokens", r#"{"name":"w{N}","role":"admin"}"#),
+    (
+        "POST /admin/webhooks",
+        r#"{"name":"w{N}","url":"https://127.0.0.1:1/","events":["queue.*"]}"#,
+    ),
+    ("PUT /admin/directory", r#"{"lan_lookup":false}"#),
+];
+
 /// A number never used before in this process.
 pub(super) fn fresh() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -176,13 +187,19 @@ impl Walk {
         let names = ["{name}", "{address}", "{group}"];
         let path =
             names.iter().fold(route.path.to_owned(), |path, name| path.replace(name, "none.test"));
-        let path = path.replace("{id}", "0");
+        let path = path.replace("{id}", "0").replace("/audit/export", "/audit/export?format=csv");
         let method = route.method.as_str();
-        let content = (method != "GET").then_some(("application/json", "{}"));
+        let known = format!("{method} {}", route.path);
+        let body = WHOLE.iter().find(|(route, _)| *route == known).map(|(_, body)| *body);
+        let text = body.unwrap_or("{}").replace("{N}", &fresh().to_string());
+        let content = (method != "GET").then_some(("application/json", text.as_str()));
         let answer = send(&self.office.daemon, way, method, &path, content)?;
         let may = may_use(*role, area, method != "GET", Target::Other);
         let is_refused = matches!((answer.status, answer.error()), (401, _) | (403, "forbidden"));
-        self.verdict.expect(is_refused != may, || {
+        // What is there, and what can be done here, must be done; a daemon that does not own its machine has no network.
+        let can = body.is_some() || method == "GET" && !route.path.contains('{');
+        let is_done = (200..300).contains(&answer.status) || answer.error() == "no-appliance";
+        self.verdict.expect(if may && can { is_done } else { is_refused != may }, || {
             format!("{who}: {method} {path}: may {may}, {} {}", answer.status, answer.body)
         });
         Ok(())
