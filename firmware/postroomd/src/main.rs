@@ -156,6 +156,8 @@ fn repaired(data: &Path) -> bool {
 
 fn check(data: &Path, repair: bool) -> ExitCode {
     log::start(None);
+    // What damage makes the index library say is told in plain words.
+    std::panic::set_hook(Box::new(|_| {}));
     if repair && !repaired(data) {
         return ExitCode::FAILURE;
     }

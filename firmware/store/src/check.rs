@@ -20,7 +20,7 @@ use base::{AccountId, BlobId, MailboxId, Timestamp};
 use crate::index::{Snapshot, View};
 use crate::segment::Segments;
 use crate::store::{self, Mode};
-use crate::{CheckReport, Options, Store, StoreError, disk, rows_file};
+use crate::{CheckReport, Options, Store, StoreError, disk, rebuild, rows_file};
 
 /// Findings that are listed; more are only counted.
 const PROBLEMS_MAX: usize = 1_000;
@@ -107,9 +107,7 @@ impl Store {
     /// As [`Store::check`].
     pub fn check_with(options: &Options) -> Result<CheckReport, StoreError> {
         let (disk, dir) = (&options.disk, options.dir.as_path());
-        let has_index = disk::has_index(&**disk, dir)
-            .map_err(|e| StoreError::Open(format!("{}: {e}", dir.display())))?;
-        if !has_index {
+        if !rebuild::has_store(options) {
             return Err(StoreError::Open(format!("{} holds no store", dir.display())));
         }
         let _lock = disk::lock(&**disk, dir)?;

@@ -348,10 +348,12 @@ impl View for Snapshot {
 
 /// Opens the index in `file`, or makes it.
 pub(crate) fn open(file: Arc<dyn DiskFile>, cache_bytes: usize) -> Result<Database, StoreError> {
-    Database::builder()
-        .set_cache_size(cache_bytes)
-        .create_with_backend(Backend(file))
-        .map_err(|e| StoreError::Open(format!("the index: {e}")))
+    guarded(|| {
+        Database::builder()
+            .set_cache_size(cache_bytes)
+            .create_with_backend(Backend(file))
+            .map_err(|e| StoreError::Open(format!("the index: {e}")))
+    })
 }
 
 /// As [`open`], of an index that is there, when every page of it is what was written.

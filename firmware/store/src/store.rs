@@ -110,7 +110,9 @@ pub(crate) fn open_index(
         disk.rename(&making, &path).map_err(open)?;
     }
     let file = disk.open(&path, false).map_err(open)?;
-    let mut database = index::open(Arc::clone(&file), options.cache_bytes)?;
+    let mut database = index::open(Arc::clone(&file), options.cache_bytes).map_err(|e| {
+        StoreError::Open(format!("{e}; postroomd check --repair makes it again from the log"))
+    })?;
     disk.sync_dir(dir).map_err(open)?;
     match format(&database)? {
         Some(meta::FORMAT) if index::has_all_tables(&database)? => {}

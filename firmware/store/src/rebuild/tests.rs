@@ -148,6 +148,24 @@ const HARMS: [(&str, Harm); 6] = [
     }),
 ];
 
+/// Who meets an index that cannot be opened says what helps, and does not panic.
+#[tokio::test]
+async fn what_helps_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let (store, _, _) = filled(&data).await;
+    store.close().await.unwrap();
+    let index = std::fs::read(data.join("index.redb")).unwrap();
+    for (what, harm) in &HARMS[..5] {
+        harm(&data.join("index.redb"));
+        for refused in [open(&data).map(drop), Store::check(&data).map(drop)] {
+            let said = format!("{}", refused.unwrap_err());
+            assert!(said.contains("check --repair"), "{what}: {said}");
+        }
+        std::fs::write(data.join("index.redb"), &index).unwrap();
+    }
+}
+
 async fn comes_back(data: &Path, harm: Harm) -> Vec<String> {
     let expected = rows(data);
     harm(&data.join("index.redb"));
