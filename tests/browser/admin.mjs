@@ -146,6 +146,7 @@ async function audit(visitor) {
   const { page } = visitor;
   await visitor.goto('/admin/audit');
   await page.waitForSelector('[data-test="audit-row"]');
+  await page.fill('input[type="date"]', '2001-01-01');
   await visitor.type('[data-test="audit-target"]', 'dora');
   const rows = () => page.$$eval('[data-test="audit-row"]', (all) => all.map((row) => row.textContent ?? ''));
   await page.waitForFunction(() => [...document.querySelectorAll('[data-test="audit-row"]')]

@@ -41,6 +41,8 @@ export async function settleDomain(visitor) {
   await visitor.press('[data-test="domain-save"]');
   await page.waitForSelector('form .notice.good');
   await visitor.look('admin-domain');
+  await page.reload();
+  await page.waitForSelector('[data-test="catch-all"]');
   const { items } = await ask(visitor, 'GET', '/admin/domains');
   const domain = items.find((d) => d.name === DOMAIN);
   check(domain.catch_all === `anna@${DOMAIN}` && domain.domain_aliases[0] === 'office-too.test', `it is ${JSON.stringify(domain)}`);
@@ -80,10 +82,14 @@ export async function handOutKey(visitor) {
   await visitor.goto('/admin/tokens');
   await visitor.press('[data-test="token-add"]');
   await visitor.type('[data-test="token-name"]', 'Personnel system');
+  // A date as the browser's own calendar gives it, whatever the language.
+  await page.fill('dialog input[type="date"]', '2099-05-31');
   await visitor.look('admin-token-new');
   await visitor.press('[data-test="token-make"]');
   await page.waitForSelector('[data-test="secret"]');
   await visitor.look('admin-token-once');
+  await page.keyboard.press('Escape');
+  check(await page.isVisible('[data-test="secret"]'), 'the Escape key took the key away');
   const key = (await page.textContent('[data-test="secret"] code')).trim();
   const status = async () => {
     const url = new URL('/api/admin/accounts?limit=1', visitor.baseUrl).href;
