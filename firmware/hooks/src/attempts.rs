@@ -3,14 +3,17 @@
 use std::collections::VecDeque;
 
 use base::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::http::Reason;
 
 /// Attempts kept of a hook.
 pub(crate) const KEPT: usize = 100;
+/// The last of them are kept over a restart: each is half a KB, and written again with each new one.
+pub(crate) const STORED: usize = 20;
 
 /// One call of a hook.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// When it began.
     pub at: Timestamp,
@@ -32,18 +35,45 @@ pub struct Attempt {
     pub ms: u64,
 }
 
+/// Those of one hook, the oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts(VecDeque<Attempt>);
+pub(crate) struct Attempts {
+    last: VecDeque<Attempt>,
+    /// How many came since the start, and how many of them the store has.
+    came: u64,
+    stored: u64,
+}
 
 impl Attempts {
+    /// What the store kept; of what cannot be read nothing is known.
+    pub(crate) fn kept(text: &str) -> Self {
+        Self { last: serde_json::from_str(text).unwrap_or_default(), ..Self::default() }
+    }
+
     pub(crate) fn push(&mut self, attempt: Attempt) {
-        if self.0.len() >= KEPT {
-            self.0.pop_front();
+        if self.last.len() >= KEPT {
+            self.last.pop_front();
         }
-        self.0.push_back(attempt);
+        self.last.push_back(attempt);
+        self.came += 1;
+    }
+
+    /// What the store is to keep, if it has not got it, and what to say once it has.
+    pub(crate) fn unstored(&self) -> Option<(String, u64)> {
+        if self.stored == self.came {
+            return None;
+        }
+        let first = self.last.len().saturating_sub(STORED);
+        let text = serde_json::to_string(&self.last.range(first..).collect::<Vec<_>>()).ok()?;
+        Some((text, self.came))
+    }
+
+    /// The store has what came until then.
+    pub(crate) fn are_stored(&mut self, came: u64) {
+        self.stored = came;
     }
 
     pub(crate) fn newest_first(&self) -> Vec<Attempt> {
-        self.0.iter().rev().cloned().collect()
+        self.last.iter().rev().cloned().collect()
     }
 }

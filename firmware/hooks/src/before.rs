@@ -1,13 +1,14 @@
 //! Hooks before an act: the store's gate. All hooks that want to hear of an event are asked in turn; the first
 //! refusal counts.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
-use store::{AuditEvent, Gate, OnFailure, Origin, Webhook, WebhookMode};
+use store::{AuditEvent, Gate, OnFailure, Origin, Via, Webhook, WebhookMode};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
@@ -19,11 +20,17 @@ pub(crate) const TIME_MAX: Duration = Duration::from_secs(5);
 /// Questions at once: what more wants to be asked waits, within its time.
 pub(crate) const AT_ONCE_MAX: usize = 16;
 
+/// A hook that did not answer is not asked again so soon about what comes by the thousand: a sync and a
+/// provisioning file would wait for each of their people.
+const REST: Duration = Duration::from_secs(60);
+
 /// The gate.
 #[derive(Debug)]
 pub(crate) struct Porter {
     shared: Arc<Shared>,
     places: Semaphore,
+    /// Hooks that did not answer, and until when they rest.
+    resting: Mutex<BTreeMap<u32, Instant>>,
 }
 
 /// What a hook says beside its refusal.
@@ -34,7 +41,37 @@ struct Refusal {
 
 impl Porter {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, places: Semaphore::new(AT_ONCE_MAX) }
+        Self { shared, places: Semaphore::new(AT_ONCE_MAX), resting: Mutex::default() }
+    }
+
+    fn resting(&self) -> MutexGuard<'_, BTreeMap<u32, Instant>> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks a hook; `None`: it does not answer, or did not a moment ago.
+    async fn answer_of(
+        &self,
+        hook: &Webhook,
+        event: &AuditEvent,
+        origin: &Origin,
+    ) -> Option<Answer> {
+        let is_of_many = matches!(origin.via, Via::Sync | Via::Provisioning);
+        if is_of_many && self.resting().get(&hook.id).is_some_and(|until| Instant::now() < *until) {
+            return None;
+        }
+        let body = payload::question(event, Some(origin), self.shared.clock.now());
+        let id = payload::random_id("ask");
+        let begun = Instant::now();
+        let place = timeout(TIME_MAX, self.places.acquire()).await.ok()?;
+        let time_max = TIME_MAX.saturating_sub(begun.elapsed());
+        let call = Call { id: &id, event, body, seq: None, attempt: 1, time_max };
+        let answer = Box::pin(self.shared.call(hook, call)).await.1;
+        drop(place);
+        match answer {
+            Some(_) => drop(self.resting().remove(&hook.id)),
+            None => drop(self.resting().insert(hook.id, Instant::now() + REST)),
+        }
+        answer
     }
 
     fn asked(&self) -> Vec<Webhook> {
@@ -48,17 +85,7 @@ impl Porter {
         event: &AuditEvent,
         origin: &Origin,
     ) -> Result<(), String> {
-        let body = payload::question(event, Some(origin), self.shared.clock.now());
-        let id = payload::random_id("ask");
-        let begun = Instant::now();
-        let place = timeout(TIME_MAX, self.places.acquire()).await;
-        let time_max = TIME_MAX.saturating_sub(begun.elapsed());
-        let call = Call { id: &id, event, body, seq: None, attempt: 1, time_max };
-        let answer = match place {
-            Ok(_place) => Box::pin(self.shared.call(hook, call)).await.1,
-            Err(_) => None,
-        };
-        match answer {
+        match self.answer_of(hook, event, origin).await {
             Some(answer) if answer.is_ok() => Ok(()),
             // Too late, too many: the hook did not say what it thinks of it.
             Some(answer) if is_refusal(answer.status) => Err(text_of(&answer, hook)),

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::Timestamp;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
@@ -12,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::ServerName;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::{AuditEvent, Webhook};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -34,7 +35,7 @@ const ADDRESSES_MAX: usize = 4;
 const AGENT: &str = concat!("Postroom/", env!("CARGO_PKG_VERSION"));
 
 /// Why there was no answer, in stable words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// The URL is none that may be called.
@@ -198,7 +199,7 @@ impl Shared {
     pub(crate) async fn call(&self, hook: &Webhook, call: Call<'_>) -> (Attempt, Option<Answer>) {
         let Call { id, event, body, seq, attempt, time_max } = call;
         let (at, begun) = (self.clock.now(), Instant::now());
-        let outcome = match request(hook, id, at.secs(), body) {
+        let outcome = match request(hook, id, at, body) {
             Ok(request) => {
                 let post = Box::pin(self.sender.post(hook, request));
                 let late = || failed(Reason::Timeout, "no answer in time");
@@ -239,12 +240,12 @@ impl Shared {
 fn request(
     hook: &Webhook,
     id: &str,
-    seconds: i64,
+    now: Timestamp,
     body: Vec<u8>,
 ) -> Result<Request<Full<Bytes>>, Failure> {
     let invalid = |_| failed(Reason::Url, "this URL may not be called");
     let target = Target::parse(&hook.url).map_err(invalid)?;
-    let signature = sign::signature(&hook.secret, id, seconds, &body);
+    let signature = sign::signatures(hook, id, now, &body);
     Request::builder()
         .method(Method::POST)
         .uri(target.path)
@@ -253,7 +254,7 @@ fn request(
         .header(header::USER_AGENT, AGENT)
         .header(header::CONNECTION, "close")
         .header("webhook-id", id)
-        .header("webhook-timestamp", seconds.to_string())
+        .header("webhook-timestamp", now.secs().to_string())
         .header("webhook-signature", signature)
         .body(Full::new(Bytes::from(body)))
         .map_err(|err| failed(Reason::Url, err))

@@ -11,7 +11,7 @@
 //!
 //! Limits: [`before::TIME_MAX`] for an answer before an act, [`before::AT_ONCE_MAX`] questions at once,
 //! [`after::GIVE_UP_AFTER`] until a hook that does not take anything is given up, [`attempts::KEPT`] attempts
-//! of a hook in the list that an admin sees (in memory: a restart forgets it).
+//! of a hook in the list that an admin sees, of which the last [`attempts::STORED`] outlive a restart.
 //!
 //! Never here: a server, a secret in a log, a change of the audit log.
 
@@ -28,10 +28,11 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use base::Clock;
 use store::{AuditEvent, Store, Webhook};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub use attempts::Attempt;
 pub use http::Reason;
@@ -46,6 +47,9 @@ use http::{Call, Sender};
 pub type Lookup =
     Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = Option<Vec<IpAddr>>> + Send>> + Send + Sync>;
 
+/// Between two times that attempts are put into the store: a hook that is called often costs no more for it.
+const STORE_EVERY: Duration = Duration::from_secs(5);
+
 /// All webhooks of the box. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
 pub struct Hooks {
@@ -58,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) sender: Sender,
     attempts: Mutex<BTreeMap<u32, Attempts>>,
+    /// There are attempts that the store does not have.
+    tried: Notify,
 }
 
 impl std::fmt::Debug for Shared {
@@ -79,6 +85,32 @@ impl Shared {
             attempts.retain(|id, _| hooks.iter().any(|hook| hook.id == *id));
         }
         attempts.entry(hook).or_default().push(attempt);
+        self.tried.notify_one();
+    }
+
+    /// Has the store keep the attempts that it has not got.
+    async fn store_attempts(&self, store: &Store) {
+        let new: Vec<(u32, (String, u64))> =
+            self.attempts().iter().filter_map(|(id, of)| Some((*id, of.unstored()?))).collect();
+        for (id, (text, came)) in new {
+            match store.keep_webhook_attempts(id, text).await {
+                Ok(()) => {
+                    if let Some(of) = self.attempts().get_mut(&id) {
+                        of.are_stored(came);
+                    }
+                }
+                Err(err) => tracing::warn!(%err, "the attempts of a webhook are not kept"),
+            }
+        }
+    }
+
+    /// Does so again and again, until it is dropped.
+    async fn keep_attempts(&self, store: &Store) {
+        loop {
+            self.tried.notified().await;
+            self.store_attempts(store).await;
+            tokio::time::sleep(STORE_EVERY).await;
+        }
     }
 }
 
@@ -91,7 +123,8 @@ impl Hooks {
             hooks: store.watch_webhooks(),
             clock,
             sender: Sender::new(lookup, own_ports),
-            attempts: Mutex::default(),
+            attempts: Mutex::new(known_attempts(store)),
+            tried: Notify::new(),
         });
         store.set_gate(Arc::new(Porter::new(shared.clone())));
         Self { shared }
@@ -125,9 +158,23 @@ impl Hooks {
     pub async fn run(self, store: Store, stopped: impl Future<Output = ()> + Send) {
         tokio::select! {
             () = stopped => {}
-            () = after::run(self.shared, store) => {}
+            () = after::run(self.shared.clone(), store.clone()) => {}
+            () = self.shared.keep_attempts(&store) => {}
         }
+        self.shared.store_attempts(&store).await;
     }
+}
+
+/// The attempts before the start.
+fn known_attempts(store: &Store) -> BTreeMap<u32, Attempts> {
+    let hooks = store.watch_webhooks().borrow().clone();
+    let each = hooks.iter().filter_map(|hook| {
+        let kept = store.webhook_attempts(hook.id).inspect_err(|err| {
+            tracing::warn!(%err, hook = hook.name, "the last attempts are not known");
+        });
+        Some((hook.id, Attempts::kept(&kept.ok()??)))
+    });
+    each.collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Hooks over a real store and a real server: answers that are none, hooks that want no more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use base::{DomainName, SystemClock};
-use store::{Alias, OnFailure, Options, Store, StoreError, Webhook, WebhookMode};
+use base::{Clock, DomainName, FixedClock, SystemClock, Timestamp};
+use store::{Alias, OnFailure, Options, Origin, Store, StoreError, Via, Webhook, WebhookMode};
 use testkit::callee::Callee;
 
 use crate::{Hooks, Reason};
@@ -17,8 +18,11 @@ struct Office {
 
 impl Office {
     async fn new() -> Self {
+        Self::with(Arc::new(SystemClock)).await
+    }
+
+    async fn with(clock: Arc<dyn Clock>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(SystemClock);
         let store = Store::open(Options::new(dir.path()), clock.clone()).unwrap();
         store.create_domain(DomainName::parse("office.test").unwrap()).await.unwrap();
         let hooks = Hooks::new(&store, clock, Arc::new(|_| Box::pin(async { None })), vec![443]);
@@ -113,4 +117,118 @@ async fn a_hook_that_is_gone_is_given_up_until_somebody_sets_it_again() {
     assert_eq!(again.fields["webhook-id"], first.fields["webhook-id"]);
     assert!(next().await.body.contains("b@office.test"));
     running.abort();
+}
+
+/// Time is not waited for: it goes on by itself while nothing else happens.
+#[tokio::test(start_paused = true)]
+async fn who_does_not_answer_before_an_act_is_waited_for_five_seconds() {
+    let office = Office::new().await;
+    let hook = office.hook(WebhookMode::Before).await;
+    office.callee.answer_raw("");
+    let refused = office.alias("a").await;
+    let says = "the check \"HR\" does not answer, try again later";
+    assert!(matches!(&refused, Err(StoreError::Vetoed(text)) if text == says), "{refused:?}");
+    let [attempt] = &office.hooks.attempts(hook.id)[..] else { panic!("one attempt") };
+    assert_eq!((attempt.error, attempt.is_ok), (Some(Reason::Timeout), false));
+    assert!((5_000..5_100).contains(&attempt.ms), "{} ms", attempt.ms);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sync_does_not_wait_for_a_silent_hook_again_and_again() {
+    let office = Office::new().await;
+    let hook = office.hook(WebhookMode::Before).await;
+    let by_sync = Office {
+        store: office.store.by(Origin::new("source office.test", Via::Sync, None)),
+        hooks: office.hooks.clone(),
+        callee: Callee::start([127, 0, 0, 1].into()).unwrap(),
+        _dir: tempfile::tempdir().unwrap(),
+    };
+    office.callee.answer_raw("");
+    for name in ["a", "b", "c"] {
+        let refused = by_sync.alias(name).await;
+        assert!(matches!(refused, Err(StoreError::Vetoed(_))), "{refused:?}");
+    }
+    assert_eq!(office.hooks.attempts(hook.id).len(), 1, "it was asked once");
+    tokio::time::resume();
+    // What a person does is asked about all the same; once it answers, the sync is asked about again.
+    office.alias("d").await.unwrap();
+    by_sync.alias("a").await.unwrap();
+    assert_eq!(office.hooks.attempts(hook.id).len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_for_a_day_is_given_up() {
+    let clock = Arc::new(FixedClock::new(Timestamp::from_secs(1_795_000_000)));
+    let office = Office::with(clock.clone()).await;
+    let hook = office.hook(WebhookMode::After).await;
+    let running =
+        tokio::spawn(office.hooks.clone().run(office.store.clone(), std::future::pending()));
+    (0..100).for_each(|_| office.callee.answer_raw(""));
+    office.alias("a").await.unwrap();
+    let state = || office.store.webhook_state(hook.id).unwrap().unwrap();
+    let until = async |is_so: &dyn Fn() -> bool| {
+        while !is_so() {
+            // The paused time goes on, and the waits of the hook with it.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    until(&|| state().failing_since.is_some()).await;
+    let begun = clock.now().secs();
+    clock.advance(24 * 3_600 - 1);
+    let tried = office.hooks.attempts(hook.id).len();
+    until(&|| office.hooks.attempts(hook.id).len() > tried + 1).await;
+    assert_eq!(state().gave_up_at, None, "a second is left");
+    clock.advance(1);
+    until(&|| state().gave_up_at.is_some()).await;
+    let last = state();
+    assert_eq!(last.failing_since, Some(Timestamp::from_secs(begun)));
+    assert_eq!(last.last_error.as_deref(), Some("no answer in time"));
+    let tried = office.hooks.attempts(hook.id).len();
+    tokio::time::sleep(Duration::from_secs(24 * 3_600)).await;
+    assert_eq!(office.hooks.attempts(hook.id).len(), tried, "it is left alone");
+    running.abort();
+}
+
+#[tokio::test]
+async fn the_last_attempts_outlive_a_restart() {
+    let office = Office::new().await;
+    let hook = office.hook(WebhookMode::Before).await;
+    for n in 0..25 {
+        office.alias(&format!("a{n}")).await.unwrap();
+    }
+    let before = office.hooks.attempts(hook.id);
+    assert_eq!(before.len(), 25);
+    // Stopping puts what is new into the store.
+    office.hooks.clone().run(office.store.clone(), std::future::ready(())).await;
+    let lookup: crate::Lookup = Arc::new(|_| Box::pin(async { None }));
+    let again = Hooks::new(&office.store, Arc::new(SystemClock), lookup, vec![443]);
+    assert_eq!(again.attempts(hook.id), before[..20]);
+    assert!(office.store.delete_webhook(hook.id).await.unwrap());
+    assert_eq!(office.store.webhook_attempts(hook.id).unwrap(), None);
+}
+
+#[tokio::test]
+async fn groups_are_asked_about_however_they_come() {
+    let office = Office::new().await;
+    let hook = office.hook(WebhookMode::Before).await;
+    let hook = Webhook { events: vec!["group".to_owned()], ..hook };
+    assert!(office.store.change_webhook(hook).await.unwrap());
+    let group = store::Group {
+        name: "staff".to_owned(),
+        domain: DomainName::parse("office.test").unwrap(),
+        address: None,
+        members: Vec::new(),
+        groups: Vec::new(),
+        outside: Vec::new(),
+        description: String::new(),
+    };
+    office.callee.answer(403, r#"{"message":"no more groups"}"#);
+    let refused = office.store.create_group(group.clone()).await;
+    assert!(matches!(&refused, Err(StoreError::Vetoed(text)) if text == "no more groups"));
+    office.store.create_group(group.clone()).await.unwrap();
+    office.callee.answer(403, r#"{"message":"it stays"}"#);
+    let change =
+        store::GroupChange { description: Some("x".to_owned()), ..store::GroupChange::default() };
+    let refused = office.store.update_group(group.name, group.domain, change).await;
+    assert!(matches!(&refused, Err(StoreError::Vetoed(text)) if text == "it stays"));
 }

@@ -80,13 +80,16 @@ async fn serve(
     let is_box = sockets.link.is_some();
     let store = open_store(args, &budget, &clock)?;
     web::setup_code::ensure(&store).await?;
+    let delivery = Delivery::new(store.clone(), clock.clone(), budget.clone());
     if let Some(file) = &args.provision {
+        // Who is asked before acts is asked about those of the file, too.
+        let https_port = 443 + args.port_offset;
+        let _hooks = web::webhooks(&store, clock.clone(), &delivery, https_port);
         provision(file, &store, &budget, clock.clone()).await?;
     }
     let tls = Tls::open(store.clone(), &certificate_names(&store, args), clock.now()).await?;
     let shutdown = Shutdown::new();
-    let ctx = Context::new(store.clone(), budget.clone(), clock.clone(), tls, shutdown.clone());
-    let delivery = Delivery::new(store.clone(), clock, budget);
+    let ctx = Context::new(store.clone(), budget, clock, tls, shutdown.clone());
 
     let servers = start(sockets, &ctx, &delivery, ring, args)?;
     say(&ready_line(&ctx, args, is_box));
@@ -147,8 +150,14 @@ async fn provision(
         }
     };
     let auth = session::Auth::new(store.clone(), budget, clock);
-    web::provision::apply(&plan, store, &auth).await?;
-    Ok(())
+    match web::provision::apply(&plan, store, &auth).await {
+        // A box at work goes on as it is; the file is tried again at the next start.
+        Err(web::provision::ApplyError::Refused(text)) if store.settings().setup_complete => {
+            tracing::error!("{}: a check refuses it, nothing was applied: {text}", file.display());
+            Ok(())
+        }
+        done => Ok(done.map(drop)?),
+    }
 }
 
 /// The names that a first certificate carries.

@@ -46,6 +46,8 @@ pub enum Problem {
     DuplicateId,
     /// There is no room.
     Limit,
+    /// A webhook that is asked before refused it; the detail is its text.
+    RefusedByWebhook,
 }
 
 /// An entry that could not come.
@@ -245,7 +247,8 @@ impl Sync<'_> {
                 None => (Problem::NameTaken, format!("{} is an entry of the box's own", from.name)),
             },
             StoreError::LimitReached(what) => (Problem::Limit, what.to_owned()),
-            StoreError::Refused(_) | StoreError::Vetoed(_) => (Problem::Refused, error.to_string()),
+            StoreError::Refused(_) => (Problem::Refused, error.to_string()),
+            StoreError::Vetoed(text) => (Problem::RefusedByWebhook, text),
             error => return Err(error.into()),
         };
         report.error(&from.dn, word, detail);
@@ -267,8 +270,8 @@ impl Sync<'_> {
                     account.into_iter().for_each(self.lock_out);
                 }
                 (Some(since), Some(account)) if is_over(since, self.now) => {
-                    self.store.delete_account(account).await?;
-                    report.deleted += 1;
+                    let dn = entry.source_dn().to_owned();
+                    self.gone(&dn, self.store.delete_account(account).await, report)?;
                 }
                 _ => {}
             }
@@ -312,8 +315,24 @@ impl Sync<'_> {
         self.put_all(&groups, &known, report).await?;
         for entry in known.into_values().filter(|entry| !seen.contains(&entry.id)) {
             let dn = directory::Dn::parse(&entry.entry.written_dn).map_err(StoreError::Refused)?;
-            self.store.delete_entry(dn, None).await?;
-            report.deleted += 1;
+            let there = entry.source_dn().to_owned();
+            let done = self.store.delete_entry(dn, None).await.map(drop);
+            self.gone(&there, done, report)?;
+        }
+        Ok(())
+    }
+
+    /// What is gone there is gone here, unless a webhook keeps it. Who may not log in does not because of that.
+    fn gone(
+        &self,
+        dn: &str,
+        done: Result<(), StoreError>,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        match done {
+            Ok(()) => report.deleted += 1,
+            Err(StoreError::Vetoed(text)) => report.error(dn, Problem::RefusedByWebhook, text),
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }

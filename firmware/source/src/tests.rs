@@ -339,6 +339,49 @@ async fn how_the_last_sync_went_is_known_after_a_restart() {
     assert_eq!(scene.sources().status(&office()).unwrap().outcome, None);
 }
 
+/// Refuses whatever is done with one person.
+#[derive(Debug)]
+struct Payroll(&'static str);
+
+impl store::Gate for Payroll {
+    fn is_asked(&self) -> bool {
+        true
+    }
+
+    fn wants(&self, event: &store::AuditEvent) -> bool {
+        event.target == self.0
+    }
+
+    fn ask<'a>(
+        &'a self,
+        _: &'a store::AuditEvent,
+        _: &'a store::Origin,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
+        Box::pin(std::future::ready(Err("not on the payroll".to_owned())))
+    }
+}
+
+#[tokio::test]
+async fn whom_a_webhook_refuses_does_not_come_and_the_rest_does() {
+    let scene = Scene::new().await;
+    scene.store.set_gate(Arc::new(Payroll("p2@office.test")));
+    let people: Vec<Raw> = (1..=3).map(|n| user(n, &format!("p{n}"), &[])).collect();
+    let report = scene.sync(&people, &[]).await.unwrap();
+    assert_eq!((report.created, report.errors.len()), (2, 1), "{report:?}");
+    let error = &report.errors[0];
+    assert_eq!(error.error, crate::Problem::RefusedByWebhook);
+    assert_eq!((error.dn.as_str(), error.detail.as_str()), (&*people[1].dn, "not on the payroll"));
+    assert_eq!(scene.state("p2@office.test"), None);
+    // Who is there and goes may not log in, whatever a webhook says; he is not deleted against it.
+    scene.store.set_gate(Arc::new(Payroll("p3@office.test")));
+    scene.sync(&people[..2], &[]).await.unwrap();
+    assert_eq!(scene.state("p3@office.test"), Some(AccountState::Disabled));
+    scene.clock.advance((sync::GRACE_DAYS + 1) * 24 * 3_600);
+    let report = scene.sync(&people[..2], &[]).await.unwrap();
+    assert_eq!((report.deleted, report.errors.len()), (0, 1), "{report:?}");
+    assert_eq!(scene.state("p3@office.test"), Some(AccountState::Disabled));
+}
+
 #[test]
 fn an_id_is_asked_for_as_it_stands_there() {
     let guid: [u8; 16] = std::array::from_fn(|n| u8::try_from(n * 17).unwrap());

@@ -84,6 +84,7 @@ mod store_mail;
 mod store_queue;
 mod store_recovery;
 mod store_source;
+mod store_steps;
 mod store_tokens;
 mod store_webhook;
 mod text;
@@ -135,9 +136,10 @@ pub use store::Store;
 pub use store_source::{
     FromSource, SourceEntry, SourceKind, SourceOutcome, SourcePreset, SourceSettings, SourceTls,
 };
+pub use store_steps::Step;
 pub use store_tokens::Token;
 pub use text::TextsRef;
-pub use webhook::{OnFailure, Webhook, WebhookMode, WebhookState};
+pub use webhook::{OldSecret, OnFailure, Webhook, WebhookMode, WebhookState};
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,11 +1,14 @@
 //! The box's settings, one record.
 
+use std::sync::Arc;
+
 use base::box_link::Network;
 use serde::{Deserialize, Serialize};
 
-use crate::StoreError;
 use crate::codec::{In, Out, from_postcard, to_postcard};
 use crate::index::{T, Tables, View};
+use crate::writer::Tx;
+use crate::{StoreError, audit};
 
 const SETTINGS_KEY: &[u8] = b"settings";
 const TLS_KEY: &[u8] = b"tls_identity";
@@ -143,6 +146,20 @@ pub(crate) fn put(tables: &mut Tables<'_>, settings: &Settings) -> Result<(), St
         return Err(StoreError::LimitReached("bytes of the settings"));
     }
     tables.put(T::Setting, SETTINGS_KEY, &Out::versioned().bytes(&text).0)
+}
+
+/// Changes the settings; returns what they are then.
+pub(crate) fn change(
+    tx: &mut Tx<'_, '_>,
+    change: impl FnOnce(&mut Settings),
+) -> Result<Arc<Settings>, StoreError> {
+    let mut new = Settings::clone(&tx.effects.settings);
+    change(&mut new);
+    put(tx, &new)?;
+    let before = Arc::clone(&tx.effects.settings);
+    audit::settings::note_change(tx, &before, &new)?;
+    tx.effects.settings = Arc::new(new);
+    Ok(Arc::clone(&tx.effects.settings))
 }
 
 pub(crate) fn tls_identity(view: &impl View) -> Result<Option<TlsIdentity>, StoreError> {

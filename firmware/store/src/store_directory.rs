@@ -184,16 +184,7 @@ impl Store {
         &self,
         change: Box<dyn FnOnce(&mut Settings) + Send>,
     ) -> Result<Arc<Settings>, StoreError> {
-        self.act_alone(move |tx| {
-            let mut new = Settings::clone(&tx.effects.settings);
-            change(&mut new);
-            settings::put(tx, &new)?;
-            let before = Arc::clone(&tx.effects.settings);
-            audit::settings::note_change(tx, &before, &new)?;
-            tx.effects.settings = Arc::new(new);
-            Ok(Arc::clone(&tx.effects.settings))
-        })
-        .await
+        self.act_alone(move |tx| settings::change(tx, change)).await
     }
 
     /// Wakes when the settings change.

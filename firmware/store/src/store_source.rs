@@ -137,6 +137,12 @@ impl SourceEntry {
         if is_group { SourceKind::Group } else { SourceKind::Person }
     }
 
+    /// Its name there, when it was last seen.
+    #[must_use]
+    pub fn source_dn(&self) -> &str {
+        self.entry.first(entry::SOURCE_DN).unwrap_or_default()
+    }
+
     /// True if the person may not log in, by the source's word.
     #[must_use]
     pub fn is_locked_out(&self) -> bool {
@@ -249,12 +255,13 @@ impl Store {
     }
 
     /// Makes an entry what the source says. `Exists` where a local one stands in its place, `AddressTaken`,
-    /// `LimitReached`, `Refused`.
+    /// `LimitReached`, `Refused`; `Vetoed`.
     pub async fn put_from_source(&self, from: FromSource) -> Result<SourceOutcome, StoreError> {
-        self.act(move |tx| source::put(tx, &from)).await
+        self.act_asked(move |tx| source::put(tx, &from)).await
     }
 
-    /// The source does not show the entry any more: a person may not log in from now on.
+    /// The source does not show the entry any more: a person may not log in from now on. Nobody is asked:
+    /// whom the source does not know nobody else lets in.
     pub async fn lose_from_source(&self, entry: Entry) -> Result<(), StoreError> {
         self.act(move |tx| source::lose(tx, &entry)).await
     }

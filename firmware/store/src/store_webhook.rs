@@ -39,6 +39,16 @@ impl Store {
         self.act(move |tx| webhook::put_state(tx, &hook, &state)).await
     }
 
+    /// The last attempts of a webhook, as [`Store::keep_webhook_attempts`] was told.
+    pub fn webhook_attempts(&self, id: u32) -> Result<Option<String>, StoreError> {
+        webhook::attempts(&self.snapshot()?, id)
+    }
+
+    /// Keeps the last attempts of a webhook: text of no meaning here. `LimitReached`.
+    pub async fn keep_webhook_attempts(&self, id: u32, text: String) -> Result<(), StoreError> {
+        self.act(move |tx| webhook::put_attempts(tx, id, &text)).await
+    }
+
     /// All webhooks by number; wakes when one comes, changes or goes.
     #[must_use]
     pub fn watch_webhooks(&self) -> watch::Receiver<Arc<[Webhook]>> {

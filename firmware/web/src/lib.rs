@@ -43,7 +43,7 @@ pub use api::Route;
 pub use box_link::BoxLink;
 pub use guard::Access;
 pub use log_ring::LogRing;
-pub use web::Web;
+pub use web::{Web, webhooks};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
+use base::Clock;
 use base::box_link::{Console, Request};
 use delivery::Delivery;
 use session::Context;
@@ -72,7 +73,7 @@ impl Web {
         let told = sessions.clone();
         ctx.admission.also_close(move |account| told.close_all(Who::of(account), None));
         let sources = sources(&ctx, &delivery);
-        let hooks = webhooks(&ctx, &delivery, https_port);
+        let hooks = webhooks(&ctx.store, ctx.clock.clone(), &delivery, https_port);
         Self {
             inner: Arc::new(Inner {
                 ctx,
@@ -255,15 +256,22 @@ impl Web {
     }
 }
 
-/// The webhooks; `https_port` is where our own admin pages are, which none of them may call.
-fn webhooks(ctx: &Context, delivery: &Delivery, https_port: u16) -> hooks::Hooks {
+/// The webhooks; `https_port` is where our own admin pages are, which none of them may call. From now on those
+/// before an act are asked.
+#[must_use]
+pub fn webhooks(
+    store: &Store,
+    clock: Arc<dyn Clock>,
+    delivery: &Delivery,
+    https_port: u16,
+) -> hooks::Hooks {
     let delivery = delivery.clone();
     let lookup: hooks::Lookup = Arc::new(move |host| {
         let delivery = delivery.clone();
         Box::pin(async move { delivery.addresses(&host).await.ok() })
     });
     let own_ports = vec![https_port, https_port.saturating_sub(HTTPS - HTTP)];
-    hooks::Hooks::new(&ctx.store, ctx.clock.clone(), lookup, own_ports)
+    hooks::Hooks::new(store, clock, lookup, own_ports)
 }
 
 /// The external directories, with what they need of the other parts.

@@ -27,6 +27,10 @@ impl<'a> Web<'a> {
         self.ask("PUT", path, Some(body))
     }
 
+    pub(crate) fn patch(&mut self, path: &str, body: &Value) -> Result<(u16, Value)> {
+        self.ask("PATCH", path, Some(body))
+    }
+
     /// Posts and wants a 2xx.
     pub(crate) fn must(&mut self, path: &str, body: &Value) -> Result<Value> {
         let (status, answer) = self.post(path, body)?;

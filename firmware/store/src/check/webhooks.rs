@@ -10,8 +10,8 @@ pub(super) fn walk(walk: &mut Walk<'_>) -> Result<(), StoreError> {
     let next = meta::webhook_next(walk.view)?;
     let mut parts = BTreeMap::<u32, u32>::new();
     for (key, value) in rows_of(walk.view, T::Webhook, &[])? {
-        let Some(id) = walk.note(webhook::decode(&key, &value)) else { continue };
-        *parts.entry(id).or_default() += 1;
+        let Some((id, is_due)) = walk.note(webhook::decode(&key, &value)) else { continue };
+        *parts.entry(id).or_default() += u32::from(is_due);
     }
     for (id, count) in parts {
         walk.expect(count == 2 && (1..next).contains(&u64::from(id)), || {

@@ -2,9 +2,9 @@
 
 use base::{Address, DomainName};
 use session::{Auth, LoginError};
-use store::{Account, AccountChange, NewAccount, Origin, Settings, Store, StoreError, Via};
+use store::{AccountChange, NewAccount, Origin, Settings, Step, Store, StoreError, Via};
 
-use super::mail::{self, UserMail};
+use super::mail;
 use super::{Provision, User};
 
 /// Users between two lines of the log.
@@ -26,8 +26,10 @@ pub enum ApplyError {
     /// A password could not be hashed. Nothing was applied.
     #[error("a password could not be hashed")]
     Hash(#[from] LoginError),
-    /// The box could not be asked or changed. What is missing comes at the next start: the file counts as
-    /// applied only with its last act.
+    /// A webhook that is asked before acts said no. Nothing was applied.
+    #[error("a check refuses it: {0}")]
+    Refused(String),
+    /// The box could not be asked or changed. Nothing was applied.
     #[error("the store refused while {doing}")]
     Store {
         /// What was being done.
@@ -51,12 +53,6 @@ pub(super) fn store_error(doing: &'static str) -> impl FnOnce(StoreError) -> App
     move |source| ApplyError::Store { doing, source }
 }
 
-/// What is to be done for one user.
-enum Act {
-    Create(UserMail, NewAccount),
-    Update(Box<Account>, AccountChange),
-}
-
 /// Applies `provision`, once.
 ///
 /// # Errors
@@ -73,35 +69,33 @@ pub async fn apply(
     }
     // All that can be refused is found out before the first change.
     mail::check(provision, store)?;
-    let mut acts = Vec::with_capacity(provision.users.len());
+    let mut steps = mail::domains(provision);
     for (done, user) in provision.users.iter().enumerate() {
         // PID 1 reads this line: the box is at work, and its watchdog waits.
         if done % PROGRESS_EVERY == 0 {
             tracing::info!("provisioning: {done} of {} passwords hashed", provision.users.len());
         }
-        acts.push(plan(user, store, auth).await?);
+        steps.push(plan(user, store, auth).await?);
     }
     let admin_hash = match &provision.admin_password {
         Some(password) => Some(kept_or_new(auth, &settings.admin_password_hash, password).await?),
         None => None,
     };
-    for name in provision.domains.keys() {
-        create_domain(store, name).await?;
-    }
-    for (name, mail) in &provision.domains {
-        mail::set_domain(store, name, mail).await?;
-    }
-    for act in acts {
-        carry_out(store, act).await?;
-    }
-    for group in &provision.groups {
-        mail::put_group(store, group).await?;
-    }
+    steps.extend(mail::groups_of(provision));
+    // One act: whoever may refuse a part of it refuses all of it.
     let change = provision.clone();
-    store
-        .update_settings(Box::new(move |settings| change_settings(settings, change, admin_hash)))
-        .await
-        .map_err(store_error("changing the settings"))?;
+    let done = store
+        .carry_out(steps, move |settings| {
+            change_settings(settings, change.clone(), admin_hash.clone());
+        })
+        .await;
+    match done {
+        Err(StoreError::Vetoed(text)) => return Err(ApplyError::Refused(text)),
+        Err(StoreError::LimitReached(what)) => {
+            return Err(ApplyError::Refused(format!("there are too many {what}")));
+        }
+        done => done.map_err(store_error("applying the file"))?,
+    }
     tracing::info!(?provision, "provisioning file applied");
     Ok(Applied::Now)
 }
@@ -120,7 +114,7 @@ async fn kept_or_new(
     auth.hash(password).await
 }
 
-async fn plan(user: &User, store: &Store, auth: &Auth) -> Result<Act, ApplyError> {
+async fn plan(user: &User, store: &Store, auth: &Auth) -> Result<Step, ApplyError> {
     let reading = "reading the directory";
     let known = store.account_by_address(&user.address).map_err(store_error(reading))?;
     let known = known.filter(|account| account.address.key() == user.address.key());
@@ -147,47 +141,22 @@ async fn plan(user: &User, store: &Store, auth: &Auth) -> Result<Act, ApplyError
                 ..Default::default()
             };
             user.mail.clone().into_change(&mut change);
-            Act::Update(Box::new(account), change)
+            Step::Account(account.id, Box::new(change))
         }
-        None => Act::Create(
-            user.mail.clone(),
-            NewAccount {
+        None => {
+            let mut change = AccountChange::default();
+            user.mail.clone().into_change(&mut change);
+            let new = NewAccount {
                 address: user.address.clone(),
                 name: user.name.clone(),
                 aliases: user.aliases.clone(),
                 quota_bytes: user.quota_bytes,
                 is_admin: user.is_admin,
                 password_hash,
-            },
-        ),
-    })
-}
-
-async fn create_domain(store: &Store, domain: &DomainName) -> Result<(), ApplyError> {
-    match store.create_domain(domain.clone()).await {
-        Ok(()) | Err(StoreError::Exists) => Ok(()),
-        Err(source) => Err(ApplyError::Store { doing: "making a domain", source }),
-    }
-}
-
-async fn carry_out(store: &Store, act: Act) -> Result<(), ApplyError> {
-    match act {
-        Act::Create(mail, account) => {
-            let made = store.create_account(account).await;
-            let id = made.map_err(store_error("making an account"))?;
-            if mail.says_something() {
-                let mut change = AccountChange::default();
-                mail.into_change(&mut change);
-                let done = store.update_account(id, change).await;
-                done.map_err(store_error("changing an account"))?;
-            }
+            };
+            Step::NewAccount(Box::new(new), Box::new(change))
         }
-        Act::Update(account, change) => store
-            .update_account(account.id, change)
-            .await
-            .map_err(store_error("changing an account"))?,
-    }
-    Ok(())
+    })
 }
 
 fn change_settings(settings: &mut Settings, provision: Provision, admin_hash: Option<String>) {

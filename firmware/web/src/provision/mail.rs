@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::{Address, DomainName};
-use store::{AccountChange, DomainChange, Group, GroupChange, Members, SendAs, Store, StoreError};
+use store::{AccountChange, DomainChange, SendAs, Step, Store};
 
 use super::apply::{ApplyError, store_error};
 use super::parse::{own_address, reason};
@@ -72,11 +72,6 @@ impl UserMail {
         change.forward = self.forward;
         change.forward_keep = self.forward_keep;
         change.send_as = self.send_as;
-    }
-
-    /// True if there is something to change.
-    pub(super) fn says_something(&self) -> bool {
-        *self != Self::default()
     }
 }
 
@@ -228,45 +223,16 @@ pub(super) fn check(provision: &Provision, store: &Store) -> Result<(), ApplyErr
     Ok(())
 }
 
-/// Sets what the file says of a domain.
-pub(super) async fn set_domain(
-    store: &Store,
-    name: &DomainName,
-    mail: &DomainMail,
-) -> Result<(), ApplyError> {
-    if *mail == DomainMail::default() {
-        return Ok(());
-    }
-    let done = store.update_domain(name.clone(), mail.change()).await;
-    done.map_err(store_error("changing a domain"))
+/// The domains of a file, made and set.
+pub(super) fn domains(provision: &Provision) -> Vec<Step> {
+    let step = |(name, mail): (&DomainName, &DomainMail)| Step::Domain(name.clone(), mail.change());
+    provision.domains.iter().map(step).collect()
 }
 
-/// Makes a group, or adds to it: a file takes nothing away.
-pub(super) async fn put_group(store: &Store, group: &FileGroup) -> Result<(), ApplyError> {
-    let doing = "making a group";
-    let mut members = Members::default();
-    for member in &group.members {
-        match store.account_by_address(member).map_err(store_error(doing))? {
-            Some(account) => members.accounts.push(account.id),
-            None => members.outside.push(member.clone()),
-        }
-    }
-    let new = Group {
-        name: group.name.clone(),
-        domain: group.domain.clone(),
-        address: group.address.clone(),
-        members: members.accounts.clone(),
-        groups: Vec::new(),
-        outside: members.outside.clone(),
-        description: String::new(),
-    };
-    match store.create_group(new).await {
-        Err(StoreError::Exists) => {
-            let address = group.address.clone().map(Some);
-            let change = GroupChange { address, add: members, ..GroupChange::default() };
-            let done = store.update_group(group.name.clone(), group.domain.clone(), change).await;
-            done.map(drop).map_err(store_error("changing a group"))
-        }
-        made => made.map_err(store_error(doing)),
-    }
+/// Its groups, made or added to: a file takes nothing away.
+pub(super) fn groups_of(provision: &Provision) -> impl Iterator<Item = Step> {
+    provision.groups.iter().map(|group| {
+        let FileGroup { name, domain, address, members } = group.clone();
+        Step::Group { name, domain, address, members }
+    })
 }

@@ -277,3 +277,43 @@ async fn a_file_says_where_mail_goes() {
         ]
     );
 }
+
+/// Refuses whatever is done with one address.
+#[derive(Debug)]
+struct Payroll(&'static str);
+
+impl store::Gate for Payroll {
+    fn is_asked(&self) -> bool {
+        true
+    }
+
+    fn wants(&self, event: &store::AuditEvent) -> bool {
+        event.target == self.0
+    }
+
+    fn ask<'a>(
+        &'a self,
+        _: &'a store::AuditEvent,
+        _: &'a store::Origin,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>> {
+        Box::pin(std::future::ready(Err("not on the payroll".to_owned())))
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_which_a_webhook_refuses_a_part_is_refused_whole() {
+    let office = Office::new().await;
+    let store = office.web.store();
+    store.set_gate(std::sync::Arc::new(Payroll("bert@office.test")));
+    let more = "[[user]]\naddress = \"bert@office.test\"\npassword = \"secret-bert\"\n";
+    let file = parse(&format!("{EXAMPLE}{more}")).unwrap();
+    let before = store.settings();
+    let refused = apply(&file, store, &office.web.ctx().auth).await.unwrap_err();
+    assert!(matches!(&refused, ApplyError::Refused(text) if text == "not on the payroll"));
+    assert!(store.domains().unwrap().is_empty() && store.accounts_len().unwrap() == 0);
+    assert_eq!(*store.settings(), *before);
+    // Without that part it is applied.
+    let file = parse(EXAMPLE).unwrap();
+    assert_eq!(apply(&file, store, &office.web.ctx().auth).await.unwrap(), Applied::Now);
+    assert_eq!(store.accounts_len().unwrap(), 1);
+}

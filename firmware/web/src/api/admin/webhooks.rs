@@ -50,6 +50,8 @@ struct View {
     on_failure: OnFailure,
     enabled: bool,
     created_at: String,
+    /// The secret before this one counts until then.
+    old_secret_until: Option<String>,
     state: StateView,
     /// Only in the answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,6 +83,7 @@ impl View {
             on_failure: hook.on_failure,
             enabled: hook.enabled,
             created_at: hook.created_at.rfc3339(),
+            old_secret_until: time(hook.old_secret(web.ctx().clock.now()).map(|old| old.until)),
             state: StateView {
                 waiting,
                 failing_since: time(state.failing_since),
@@ -222,7 +225,7 @@ pub(super) async fn change(
         return Err(ApiError::not_found());
     }
     tracing::info!(hook = hook.name, by = by.login(), "webhook changed");
-    Ok(Json(View::of(&web, &hook, secret)?))
+    Ok(Json(View::of(&web, &find(&web, id)?, secret)?))
 }
 
 pub(super) async fn remove(
