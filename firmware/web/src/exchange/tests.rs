@@ -230,6 +230,28 @@ fn cards_are_read_as_they_are_written() {
 }
 
 #[test]
+fn an_addition_is_an_entry_and_other_changes_say_where_they_go() {
+    let head = "version: 1\n\ndn: uid=anna,ou=people,dc=office,dc=test\n";
+    let entry = "objectClass: inetOrgPerson\ncn: Anna\nsn: Berg\n";
+    let read = |text: &str| {
+        let mut parsed = parse(Format::Ldif, text.as_bytes(), 10).unwrap();
+        assert_eq!(parsed.records.len(), 1, "{text}");
+        parsed.records.remove(0).wanted
+    };
+    let plain = read(&format!("{head}{entry}")).unwrap();
+    assert_eq!(read(&format!("{head}changetype: add\n{entry}")).unwrap(), plain);
+    for change in [
+        "changetype: delete\n",
+        "changetype: modify\nreplace: sn\nsn: Tal\n-\n",
+        "changetype: modrdn\nnewrdn: uid=a\ndeleteoldrdn: 1\n",
+    ] {
+        let fault = read(&format!("{head}{change}")).unwrap_err();
+        assert_eq!(fault.code, "record-invalid", "{change}");
+        assert!(fault.detail.contains("ldapmodify"), "{}", fault.detail);
+    }
+}
+
+#[test]
 fn what_another_server_wrote_is_left_out() {
     let text = "dn: uid=anna,ou=people,dc=office,dc=test\nobjectClass: inetOrgPerson\ncn: Anna\nsn: Berg\n\
         entryUUID: 00000000-0000-4000-8000-000000000001\ncreatorsName: cn=x\nuserPassword: {SSHA}x\n\n\
