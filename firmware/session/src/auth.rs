@@ -274,6 +274,22 @@ impl Auth {
         lock(&self.shared.throttle).succeeded(attempt, Instant::now());
     }
 
+    /// What is said of a token of the API that is wrong. It is counted as a wrong try of nobody's name: tokens
+    /// are too long to be guessed, the wait is for who makes the box look. A right token is not held up by it.
+    #[must_use]
+    pub fn wrong_token(&self, token: &str, peer: IpAddr) -> LoginError {
+        // No name begins with a blank.
+        let attempt =
+            lock(&self.shared.throttle).attempt(" token", peer, Some(("", token.as_bytes())));
+        match self.may_try(&attempt) {
+            Ok(()) => {
+                self.failed(&attempt);
+                LoginError::Wrong
+            }
+            Err(why) => why,
+        }
+    }
+
     /// Checks a password that is not an account's (the administrator's), or a secret that is shown again to
     /// confirm something, with the same throttle.
     ///

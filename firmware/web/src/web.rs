@@ -13,7 +13,6 @@ use store::{Settings, Store};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::bearer::TokenThrottle;
 use crate::code_throttle::CodeThrottle;
 use crate::imports::Imports;
 use crate::pending_totp::PendingTotp;
@@ -45,7 +44,6 @@ struct Inner {
     https_port: u16,
     sessions: Arc<Sessions>,
     code_throttle: CodeThrottle,
-    token_throttle: TokenThrottle,
     pending_totp: PendingTotp,
     outbound_test: Semaphore,
     sign_ins: Semaphore,
@@ -85,7 +83,6 @@ impl Web {
                 https_port,
                 sessions,
                 code_throttle: CodeThrottle::default(),
-                token_throttle: TokenThrottle::default(),
                 pending_totp: PendingTotp::default(),
                 outbound_test: Semaphore::new(1),
                 sign_ins: Semaphore::new(SIGN_INS_MAX),
@@ -159,10 +156,6 @@ impl Web {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.inner.sessions
-    }
-
-    pub(crate) fn token_throttle(&self) -> &TokenThrottle {
-        &self.inner.token_throttle
     }
 
     pub(crate) fn pending_totp(&self) -> &PendingTotp {
