@@ -170,6 +170,11 @@ export async function tellOtherSystem(visitor) {
   check(told.length > 0 && told[0].id, 'the system was not called');
   await visitor.look('admin-webhook-log');
   await page.keyboard.press('Escape');
+  await visitor.press('td.actions button:nth-of-type(2)');
+  await visitor.press('[data-test="webhook-renew"]');
+  await page.waitForSelector('[data-test="secret"]');
+  await visitor.look('admin-webhook-renewed');
+  await visitor.press('[data-test="secret-done"]');
   const address = `told@${DOMAIN}`;
   const { id } = await ask(visitor, 'POST', '/admin/accounts', { address, password: 'tall ships leave at dawn' });
   await page.waitForFunction(async (a) => {

@@ -223,6 +223,18 @@ impl<S: Sync> FromRequestParts<S> for Person {
     }
 }
 
+/// Whom the route let in, whoever that may be.
+pub(crate) struct Admitted(pub(crate) Identity);
+
+impl<S: Sync> FromRequestParts<S> for Admitted {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let known = parts.extensions.get::<Identity>();
+        known.cloned().map(Self).ok_or_else(sign_in_needed)
+    }
+}
+
 /// The name under which the client reached us, without port; empty if it did not say.
 pub(crate) struct RequestHost(pub(crate) String);
 

@@ -3,14 +3,17 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
 use base::{Address, DomainName};
-use delivery::outbound::OutboundTest;
 use serde::{Deserialize, Deserializer, Serialize};
 use store::{Outbound, SmarthostTls};
 
 use crate::Web;
 use crate::error::ApiError;
-use crate::guard::Identity;
+use crate::guard::Admitted;
+use crate::input::Body;
 use crate::rules::Problem;
 
 /// Longest user name or password of a smarthost, bytes.
@@ -166,30 +169,37 @@ impl OutboundChange {
     }
 }
 
+/// Handlers of the wizard and of the admin pages: the routes say who may use them.
+pub(crate) async fn show(State(web): State<Web>) -> impl IntoResponse {
+    Json(OutboundView::from(&web.settings().outbound))
+}
+
 /// Stores the settings.
 pub(crate) async fn set(
-    web: &Web,
-    by: &Identity,
-    change: OutboundChange,
-) -> Result<OutboundView, ApiError> {
+    State(web): State<Web>,
+    Admitted(by): Admitted,
+    Body(change): Body<OutboundChange>,
+) -> Result<impl IntoResponse, ApiError> {
     let outbound = change.over(&web.settings().outbound)?;
     let view = OutboundView::from(&outbound);
     let change = move |settings: &mut store::Settings| settings.outbound = outbound;
-    by.store(web).update_settings(Box::new(change)).await?;
-    tracing::info!(?view, "outbound settings changed");
-    Ok(view)
+    by.store(&web).update_settings(Box::new(change)).await?;
+    tracing::info!(?view, by = by.login(), "outbound settings changed");
+    Ok(Json(view))
 }
 
 /// Really tries the way out; one test at a time, so that the wizard is no port scanner's engine.
-pub(crate) async fn test(web: &Web, change: OutboundChange) -> Result<OutboundTest, ApiError> {
+pub(crate) async fn test(
+    State(web): State<Web>,
+    Body(change): Body<OutboundChange>,
+) -> Result<impl IntoResponse, ApiError> {
     let outbound = change.over(&web.settings().outbound)?;
     let _turn = web.outbound_test().try_acquire().map_err(|_| ApiError::busy())?;
     let domain = web.store().domains()?.into_iter().next();
     let sender = domain.and_then(|domain| Address::new("postmaster", domain.name).ok());
     let testing = Box::pin(web.delivery().test_outbound(&outbound, sender.as_ref(), None));
-    tokio::time::timeout(TEST_TIMEOUT, testing)
-        .await
-        .map_err(|_| ApiError::busy().detail("the test did not end within 60 s"))
+    let tested = tokio::time::timeout(TEST_TIMEOUT, testing).await;
+    tested.map(Json).map_err(|_| ApiError::busy().detail("the test did not end within 60 s"))
 }
 
 #[cfg(test)]

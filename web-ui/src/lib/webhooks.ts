@@ -3,7 +3,7 @@ import { call, del, get, patch, post } from './api';
 
 export interface Webhook {
   id: number; name: string; url: string; events: string[]; mode: 'before' | 'after'; on_failure: 'allow' | 'refuse';
-  enabled: boolean;
+  enabled: boolean; old_secret_until: string | null;
   state: {
     waiting: number; failing_since: string | null; gave_up_at: string | null; last_ok_at: string | null;
     last_error: string | null; missed: number;
@@ -25,6 +25,7 @@ export const webhooks = {
   list: () => get<{ items: Webhook[]; events: string[] }>('/admin/webhooks'),
   add: (w: WebhookChange) => post<Webhook & { secret: string }>('/admin/webhooks', w),
   change: (id: number, w: WebhookChange) => patch<Webhook>(`/admin/webhooks/${id}`, w),
+  renewSecret: (id: number) => patch<Webhook & { secret: string }>(`/admin/webhooks/${id}`, { new_secret: true }),
   delete: (id: number) => del(`/admin/webhooks/${id}`),
   test: (id: number) => call<WebhookTest>('POST', `/admin/webhooks/${id}/test`, undefined, TEST_TIMEOUT_MS),
   log: (id: number) => get<{ items: WebhookAttempt[] }>(`/admin/webhooks/${id}/log`),

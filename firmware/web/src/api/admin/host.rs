@@ -14,27 +14,7 @@ use crate::api::done;
 use crate::error::ApiError;
 use crate::guard::Person;
 use crate::input::Body;
-use crate::outbound::{self, OutboundChange, OutboundView};
 use crate::{network, rules};
-
-pub(super) async fn outbound(State(web): State<Web>) -> impl IntoResponse {
-    Json(OutboundView::from(&web.settings().outbound))
-}
-
-pub(super) async fn set_outbound(
-    State(web): State<Web>,
-    Person(by): Person,
-    Body(input): Body<OutboundChange>,
-) -> Result<impl IntoResponse, ApiError> {
-    Ok(Json(outbound::set(&web, &by, input).await?))
-}
-
-pub(super) async fn test_outbound(
-    State(web): State<Web>,
-    Body(input): Body<OutboundChange>,
-) -> Result<impl IntoResponse, ApiError> {
-    Ok(Json(outbound::test(&web, input).await?))
-}
 
 pub(super) async fn hostname(State(web): State<Web>) -> impl IntoResponse {
     Json(json!({ "hostname": web.settings().hostname }))

@@ -22,6 +22,7 @@ use session::rules::Area;
 
 use super::{Table, deleted};
 use crate::guard::Access;
+use crate::outbound;
 
 fn to(area: Area) -> Access {
     Access::Use(area)
@@ -39,9 +40,9 @@ fn machine(table: Table) -> Table {
         .on(to(Area::Audit), Method::GET, "/admin/audit/export", audit::export)
         .on(to(Area::Log), Method::GET, "/admin/trace", log::trace)
         .on(to(Area::Log), Method::PUT, "/admin/trace", log::set_trace)
-        .on(to(Area::Outbound), Method::GET, "/admin/outbound", host::outbound)
-        .on(to(Area::Outbound), Method::PUT, "/admin/outbound", host::set_outbound)
-        .on(to(Area::Outbound), Method::POST, "/admin/outbound/test", host::test_outbound)
+        .on(to(Area::Outbound), Method::GET, "/admin/outbound", outbound::show)
+        .on(to(Area::Outbound), Method::PUT, "/admin/outbound", outbound::set)
+        .on(to(Area::Outbound), Method::POST, "/admin/outbound/test", outbound::test)
         .on(to(Area::Machine), Method::GET, "/admin/hostname", host::hostname)
         .on(to(Area::Machine), Method::PUT, "/admin/hostname", host::set_hostname)
         .on(to(Area::Machine), Method::GET, "/admin/storage", storage::show)

@@ -17,7 +17,7 @@ use crate::Web;
 use crate::error::ApiError;
 use crate::guard::{Access, UserAgent, Visitor, Wizard, open_session};
 use crate::input::Body;
-use crate::outbound::OutboundView;
+use crate::outbound::{self, OutboundView};
 use crate::sessions::Who;
 use crate::setup_code;
 
@@ -33,9 +33,9 @@ pub(super) fn routes(table: Table) -> Table {
         .on(Access::Setup, Method::POST, "/setup/domain", steps::domain)
         .on(Access::Setup, Method::GET, "/setup/network", steps::network)
         .on(Access::Setup, Method::POST, "/setup/network", steps::set_network)
-        .on(Access::Setup, Method::GET, "/setup/outbound", steps::outbound)
-        .on(Access::Setup, Method::POST, "/setup/outbound", steps::set_outbound)
-        .on(Access::Setup, Method::POST, "/setup/outbound/test", steps::test_outbound)
+        .on(Access::Setup, Method::GET, "/setup/outbound", outbound::show)
+        .on(Access::Setup, Method::POST, "/setup/outbound", outbound::set)
+        .on(Access::Setup, Method::POST, "/setup/outbound/test", outbound::test)
         .on(Access::Setup, Method::POST, "/setup/users", users::add)
         .on(Access::Setup, Method::POST, "/setup/finish", steps::finish)
 }

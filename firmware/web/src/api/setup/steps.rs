@@ -17,7 +17,6 @@ use crate::client_settings::ClientSettings;
 use crate::error::ApiError;
 use crate::guard::{RequestHost, UserAgent, Wizard, open_session};
 use crate::input::Body;
-use crate::outbound::{self, OutboundChange, OutboundView};
 use crate::sessions::Who;
 use crate::{network, rules};
 
@@ -108,25 +107,6 @@ pub(super) async fn set_network(
 ) -> Result<impl IntoResponse, ApiError> {
     network::set(&web, &by, input).await?;
     Ok(done())
-}
-
-pub(super) async fn outbound(State(web): State<Web>) -> impl IntoResponse {
-    Json(OutboundView::from(&web.settings().outbound))
-}
-
-pub(super) async fn set_outbound(
-    State(web): State<Web>,
-    Wizard(by): Wizard,
-    Body(input): Body<OutboundChange>,
-) -> Result<impl IntoResponse, ApiError> {
-    Ok(Json(outbound::set(&web, &by, input).await?))
-}
-
-pub(super) async fn test_outbound(
-    State(web): State<Web>,
-    Body(input): Body<OutboundChange>,
-) -> Result<impl IntoResponse, ApiError> {
-    Ok(Json(outbound::test(&web, input).await?))
 }
 
 pub(super) async fn finish(

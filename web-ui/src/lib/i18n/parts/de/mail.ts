@@ -118,6 +118,7 @@ export const mail: Record<keyof typeof en, string> = {
   'source.error.no-id': 'Die Person hat dort keine dauerhafte Nummer.',
   'source.error.duplicate-id': 'Zwei Personen haben dort dieselbe Nummer.',
   'source.error.limit': 'Für mehr Personen ist kein Platz.',
+  'source.error.refused-by-webhook': 'Ein anderes System Ihres Büros hat diese Person abgelehnt.',
   'book.text': 'Mailprogramme finden die Personen Ihres Büros, während eine Nachricht geschrieben wird.',
   'book.settings': 'Einstellungen für Mailprogramme',
   'book.settings.text': 'Jede Person gibt die eigene Mailadresse und das eigene Passwort ein.',

@@ -116,6 +116,7 @@ export const mail = {
   'source.error.no-id': 'The person has no lasting number there.',
   'source.error.duplicate-id': 'Two people have the same number there.',
   'source.error.limit': 'There is no room for more people.',
+  'source.error.refused-by-webhook': 'Another system of your office refused this person.',
   'book.text': 'Mail programs find the people of your office while a message is being written.',
   'book.settings': 'Settings for mail programs',
   'book.settings.text': 'Everybody types their own mail address and password.',

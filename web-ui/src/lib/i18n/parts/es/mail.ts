@@ -118,6 +118,7 @@ export const mail: Record<keyof typeof en, string> = {
   'source.error.no-id': 'La persona no tiene allí un número estable.',
   'source.error.duplicate-id': 'Dos personas tienen allí el mismo número.',
   'source.error.limit': 'No queda sitio.',
+  'source.error.refused-by-webhook': 'Otro sistema de su oficina ha rechazado a esta persona.',
   'book.text': 'Los programas de correo encuentran a las personas de su oficina mientras se escribe un mensaje.',
   'book.settings': 'Ajustes para programas de correo',
   'book.settings.text': 'Cada persona escribe su dirección y su contraseña.',

@@ -118,6 +118,7 @@ export const mail: Record<keyof typeof en, string> = {
   'source.error.no-id': 'La personne n’y a pas de numéro durable.',
   'source.error.duplicate-id': 'Deux personnes y ont le même numéro.',
   'source.error.limit': 'Il n’y a plus de place.',
+  'source.error.refused-by-webhook': 'Un autre système de votre bureau a refusé cette personne.',
   'book.text': 'Les logiciels de messagerie trouvent les personnes de votre bureau pendant la rédaction d’un message.',
   'book.settings': 'Réglages pour les logiciels de messagerie',
   'book.settings.text': 'Chacun saisit sa propre adresse et son mot de passe.',

@@ -118,6 +118,7 @@ export const mail: Record<keyof typeof en, string> = {
   'source.error.no-id': 'La persona lì non ha un numero stabile.',
   'source.error.duplicate-id': 'Due persone lì hanno lo stesso numero.',
   'source.error.limit': 'Non c’è più posto.',
+  'source.error.refused-by-webhook': 'Un altro sistema del Suo ufficio ha rifiutato questa persona.',
   'book.text': 'I programmi di posta trovano le persone dell’ufficio mentre si scrive un messaggio.',
   'book.settings': 'Impostazioni per i programmi di posta',
   'book.settings.text': 'Ognuno inserisce il proprio indirizzo e la propria password.',
