@@ -62,7 +62,8 @@ pub(crate) fn check(web: &Web, request: &Request) -> Result<Token, ApiError> {
         None => None,
     };
     let Some(token) = found else {
-        let peer = request.extensions().get::<Peer>().map_or(IpAddr::from([0; 4]), |peer| peer.0);
+        let peer =
+            request.extensions().get::<Peer>().map_or_else(|| IpAddr::from([0; 4]), |peer| peer.0);
         return Err(match web.ctx().auth.wrong_token(said, peer) {
             LoginError::Wrong => wrong(),
             waits => waits.into(),
