@@ -229,6 +229,7 @@ async fn call_secrets(store: &Store, deed: &Deed) -> Answered {
                 enabled: true,
                 secret: vec![1; 32],
                 created_at: Timestamp(0),
+                old_secret: None,
             };
             Ok(store.create_webhook(hook).await?.id.to_string())
         }
