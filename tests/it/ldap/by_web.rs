@@ -101,7 +101,8 @@ fn who_does_not_bind_looks_people_up_only_if_the_admin_lets_the_office() -> Resu
     ensure!(look(&["mail"]).values("mail").is_empty());
 
     let on = json!({ "lan_lookup": true });
-    ensure!(office.api("PUT", "/admin/directory", &on)? == (200, on));
+    let (status, set) = office.api("PUT", "/admin/directory", &on)?;
+    ensure!(status == 200 && set["lan_lookup"] == true, "{status} {set}");
     let found = look(&["*", "+"]);
     found.must_be(0);
     let mut names: Vec<&str> =
