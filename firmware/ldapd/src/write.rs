@@ -131,8 +131,9 @@ impl Session {
         if let Some(account) = before.account
             && (has_password || status(&before) != status(&after) || after.account.is_none())
         {
-            self.conn.flush().await?;
+            let told = self.conn.flush().await;
             self.log_out(Some(account))?;
+            told?;
         }
         Ok(())
     }
@@ -164,11 +165,20 @@ impl Session {
             None => Vec::new(),
         };
         self.say(id, Kind::Delete.says(reply::success()), answers);
-        if let Some(account) = account {
-            self.conn.flush().await?;
-            self.conn.ctx().admission.close_account(account);
+        self.end_logins(account.as_slice()).await
+    }
+
+    /// Ends the logins of accounts that are none any more, after the client was told (one of them may be its
+    /// own). One that is gone before it was told changes nothing of that.
+    async fn end_logins(&mut self, accounts: &[AccountId]) -> Result<(), Fail> {
+        if accounts.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let told = self.conn.flush().await;
+        for account in accounts {
+            self.conn.ctx().admission.close_account(*account);
+        }
+        Ok(told?)
     }
 
     pub(crate) async fn rename(
@@ -198,13 +208,13 @@ impl Session {
         let (before, after) = self.outcome(done.await)?;
         let answers = self.read_answers(Some(before), Some(after), &controls, &asker)?;
         self.say(id, Kind::ModifyDn.says(reply::success()), answers);
+        let mut ended = Vec::new();
         for account in moved {
             if self.outcome(store.account(account))?.is_none() {
-                self.conn.flush().await?;
-                self.conn.ctx().admission.close_account(account);
+                ended.push(account);
             }
         }
-        Ok(())
+        self.end_logins(&ended).await
     }
 
     /// The accounts of an entry and of all below it.
