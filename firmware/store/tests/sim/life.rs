@@ -261,6 +261,12 @@ impl Lives<'_> {
             }
             self.tally.cut_recoveries += 1;
             self.restart();
+            // The power took a segment whose name was never durable: nothing was acknowledged.
+            let is_kept =
+                |path: &Path| path == index || path.extension().is_some_and(|e| e == "seg");
+            if !self.disk.files().iter().any(|(path, _)| is_kept(path)) {
+                return Ok(());
+            }
             plan = self.plan();
         }
         Ok(())
