@@ -134,3 +134,35 @@ async fn who_was_an_admin_is_not_brought_back_by_another() {
     assert_eq!(items.len(), 1, "{left}");
     assert_eq!(items[0]["address"], "anna@office.test");
 }
+
+#[tokio::test]
+async fn a_login_in_another_domain_is_not_theirs_to_see_or_to_end() {
+    let (office, mut admin) = branch().await;
+    let mut bert = office.signed_in("bert@office.test", "secret-bert").await;
+    let mut dora = office.signed_in("dora@other.test", "secret-dora").await;
+    let mut anna = office.signed_in("anna@office.test", "secret-anna").await;
+    let mut carl = office.signed_in("carl@office.test", "secret-carl").await;
+    let all = admin.get("/api/admin/sessions").await.json;
+    let of = |login: &str| {
+        let items = all["items"].as_array().unwrap();
+        let found = items.iter().find(|item| item["account"] == login).unwrap();
+        format!("/api/admin/sessions/{}", found["id"].as_str().unwrap())
+    };
+    for (login, status) in [
+        ("dora@other.test", 403),
+        ("anna@office.test", 403),
+        ("admin", 403),
+        ("carl@office.test", 204),
+    ] {
+        assert_eq!(bert.send("DELETE", &of(login), None).await.status, status, "{login}");
+    }
+    for (browser, status) in
+        [(&mut dora, 200), (&mut anna, 200), (&mut admin, 200), (&mut carl, 401)]
+    {
+        assert_eq!(browser.get("/api/me").await.status, status);
+    }
+    for login in ["dora@other.test", "anna@office.test"] {
+        let path = format!("/api/admin/accounts/{}/sessions", id(&mut admin, login).await);
+        assert_eq!(bert.send("DELETE", &path, None).await.error(), (403, "forbidden"), "{login}");
+    }
+}
