@@ -308,9 +308,18 @@ impl Admission {
         self.shared.live.end_of(account, Some(app_password));
     }
 
-    /// A point in time, for [`Permit::set_account`].
-    pub(crate) fn now(&self) -> u64 {
+    /// A point in time: before a password is looked at. For [`Permit::set_account`] and
+    /// [`Admission::were_ended`].
+    #[must_use]
+    pub fn now(&self) -> u64 {
         self.shared.live.now()
+    }
+
+    /// True if the logins of the account were ended after `since`, or that is too long ago to be known: what a
+    /// login was checked with then may count no more.
+    #[must_use]
+    pub fn were_ended(&self, account: AccountId, since: u64) -> bool {
+        self.shared.live.is_late(account, None, since)
     }
 
     /// Who is logged in, of one account or all, the oldest connection first.

@@ -19,7 +19,7 @@ use store::{Account, AccountState, Origin, Token, Via};
 use crate::Web;
 use crate::bearer;
 use crate::error::ApiError;
-use crate::sessions::{Browser, Key, Who};
+use crate::sessions::{Browser, Key, Who, key_of};
 
 /// The cookie's name. `__Host-`: only over HTTPS, only for this host (RFC 6265bis §4.1.3.2).
 const COOKIE: &str = "__Host-postroom";
@@ -382,15 +382,21 @@ fn identify(web: &Web, headers: &HeaderMap) -> Result<Option<Identity>, ApiError
     }
 }
 
-/// Opens a session: the Set-Cookie header that does it.
+/// Opens a session for who came in at `since`: the Set-Cookie header that does it.
 pub(crate) fn open_session(
     web: &Web,
     who: Who,
     from: UserAgent,
+    since: u64,
 ) -> Result<[(header::HeaderName, HeaderValue); 1], ApiError> {
     let UserAgent { address, client } = from;
     let browser = Browser { address, client, at: web.ctx().clock.now() };
     let token = web.sessions().open(who, browser).ok_or_else(ApiError::busy)?;
+    // Looked at behind the opening: whoever ends sessions from now on finds this one.
+    if who.account().is_some_and(|account| web.ctx().admission.were_ended(account, since)) {
+        web.sessions().close(&key_of(&token));
+        return Err(ApiError::busy());
+    }
     let cookie = format!("{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Strict");
     let value = HeaderValue::from_str(&cookie).map_err(|_| ApiError::busy())?;
     Ok([(header::SET_COOKIE, value)])

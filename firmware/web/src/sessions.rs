@@ -95,7 +95,8 @@ pub(crate) struct Sessions {
     max: usize,
 }
 
-fn key_of(token: &str) -> Key {
+/// The key of a cookie's value.
+pub(crate) fn key_of(token: &str) -> Key {
     *blake3::hash(token.as_bytes()).as_bytes()
 }
 

@@ -148,10 +148,11 @@ impl Web {
 
     /// Ends all that somebody is signed in to: web sessions but `kept`, and mail connections.
     pub(crate) fn sign_out(&self, who: Who, kept: Option<&Key>) {
-        self.sessions().close_all(who, kept);
+        // First: a sign-in on its way is found by one of the two.
         if let Some(account) = who.account() {
             self.ctx().admission.close_connections(account);
         }
+        self.sessions().close_all(who, kept);
     }
 
     pub(crate) fn sessions(&self) -> &Sessions {

@@ -51,6 +51,7 @@ async fn sign_in(
         return Err(ApiError::forbidden("setup-needed"));
     }
     let (password, code) = (input.password.as_bytes(), input.code.as_deref());
+    let since = web.ctx().admission.now();
     let checked = Box::pin(web.ctx().auth.sign_in(login, password, code, peer)).await;
     let account = match checked {
         Ok(account) => account,
@@ -64,7 +65,7 @@ async fn sign_in(
         web.sessions().close(&before.key);
     }
     let who = account.as_ref().map_or(Who::Admin, |account| Who::Account(account.id));
-    let cookie = open_session(&web, who, from)?;
+    let cookie = open_session(&web, who, from, since)?;
     let mut identity = Identity::new([0; 32], who, account, store::Via::Web);
     identity.address = Some(peer);
     tracing::info!(account = identity.login(), %peer, "signed in to the web");

@@ -1,8 +1,11 @@
 //! Signing in and out, and what is one's own.
 
+use base::AccountId;
 use serde_json::json;
 
-use super::office::Office;
+use super::office::{Office, PEER};
+use crate::guard::{UserAgent, open_session};
+use crate::sessions::Who;
 
 #[tokio::test]
 async fn sessions_begin_and_end() {
@@ -105,4 +108,19 @@ async fn a_password_that_another_protocol_changed_ends_what_is_signed_in_here() 
     let change = serde_json::json!({ "old": "secret-anna", "new": "violet kettle 93" });
     assert_eq!(anna.post("/api/me/password", change).await.status, 204);
     assert_eq!(anna.get("/api/me").await.status, 200);
+}
+
+/// Looking at a password takes its time; who changes it meanwhile throws out that sign-in, too.
+#[tokio::test]
+async fn a_sign_in_that_was_on_its_way_when_all_were_ended_is_ended_with_them() {
+    let office = Office::new().await;
+    let (web, who) = (&office.web, Who::Account(AccountId(7)));
+    let from = || UserAgent { address: PEER, client: String::new() };
+    let before = web.ctx().admission.now();
+    open_session(web, Who::Account(AccountId(8)), from(), before).unwrap();
+    web.sign_out(who, None);
+    assert!(open_session(web, who, from(), before).is_err());
+    assert!(web.sessions().list(Some(who)).is_empty());
+    open_session(web, who, from(), web.ctx().admission.now()).unwrap();
+    open_session(web, Who::Account(AccountId(8)), from(), before).unwrap();
 }

@@ -142,7 +142,7 @@ async fn enter(
     if let Some(before) = before {
         web.sessions().close(&before.key);
     }
-    let cookie = open_session(&web, Who::Setup, from)?;
+    let cookie = open_session(&web, Who::Setup, from, web.ctx().admission.now())?;
     tracing::info!(%peer, "setup wizard opened");
     Ok((cookie, Json(Progress::of(&web)?)))
 }

@@ -126,7 +126,7 @@ pub(super) async fn finish(
     };
     by.store(&web).update_settings(Box::new(change)).await?;
     web.sessions().close_all(Who::Setup, None);
-    let cookie = open_session(&web, Who::Admin, from)?;
+    let cookie = open_session(&web, Who::Admin, from, web.ctx().admission.now())?;
     tracing::info!(%peer, "setup complete");
     if !web.settings().hostname.is_empty() {
         web.name_certificate().await;
