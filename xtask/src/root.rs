@@ -21,9 +21,10 @@ use std::process::Command;
 const EMPTY_DIRS: &[&str] =
     &["proc", "sys", "dev", "run", "tmp", "data", "boot/esp", "etc/postroom/board"];
 
-/// GRUB 2.06 reads xz, and xz is the smallest it reads. 512 KiB blocks: a page of the daemon that was
-/// dropped costs the decoding of one block, so they are no larger; half of it costs 0.3 MB of a slot.
-const BLOCK_BYTES: u32 = 512 * 1024;
+/// GRUB 2.06 reads xz, and xz is the smallest it reads. 1 MiB blocks, the largest there are: a page of the
+/// daemon that was dropped costs the decoding of one, which happens only where memory ran out; half of it
+/// costs 0.3 MB of a slot.
+const BLOCK_BYTES: u32 = 1024 * 1024;
 
 enum Node {
     File { bytes: Vec<u8>, mode: u16 },
