@@ -20,7 +20,7 @@ const BYTES_MAX: usize = 64 * 1024;
 /// A token of the admin API.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
-    /// Its number; never that of another one.
+    /// Its number. It may have been that of one that is gone: nothing but the hash of the secret lets in.
     pub id: u32,
     /// What it is called; unique.
     pub name: String,

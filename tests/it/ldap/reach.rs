@@ -73,3 +73,25 @@ fn a_guest_learns_nothing_by_the_name_of_a_supertype() -> Result<()> {
     assert_eq!(office.run("ldapcompare", &login, &[anna, "name:Berlin"], "").code(), 6);
     Ok(())
 }
+
+/// Who has more rights may stand below: a domain admin moves nothing that something stands below.
+#[test]
+fn what_something_stands_below_is_not_a_domain_admins_to_name() {
+    let office = office();
+    let people = "ou=people,dc=office,dc=test";
+    let unit = format!("dn: ou=sales,{people}\nobjectClass: organizationalUnit\nou: sales\n\n");
+    office.admin("ldapadd", &[], &unit).must_be(0);
+    let sales = format!("ou=sales,{people}");
+    let login = ["-x", "-D", "bert@office.test", "-w", "secret-bert"];
+    let by_bert = |from: &str, name: &str, to: &str| {
+        office.run("ldapmodrdn", &login, &["-r", "-s", to, from, name], "").code()
+    };
+    // anna administers the box.
+    let anna = format!("uid=anna,{people}");
+    office.admin("ldapmodrdn", &["-s", &sales, &anna, "uid=anna"], "").must_be(0);
+    assert_eq!(by_bert(&sales, "ou=sold", people), 50);
+    assert_eq!(by_bert(&sales, "ou=sales", "ou=contacts,dc=office,dc=test"), 50);
+    let below = format!("uid=anna,{sales}");
+    office.admin("ldapmodrdn", &["-s", people, &below, "uid=anna"], "").must_be(0);
+    assert_eq!(by_bert(&sales, "ou=sold", people), 0, "empty it is his");
+}
