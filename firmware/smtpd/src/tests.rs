@@ -67,7 +67,7 @@ impl Rig {
         let (conn, mut pipe) = Conn::in_memory(self.ctx.clone(), peer).unwrap();
         pipe.write_all(first).await.unwrap();
         let server = Smtp::new(service, self.delivery.clone());
-        tokio::spawn(async move { server.run(conn).await });
+        tokio::spawn(async move { Box::pin(server.run(conn)).await });
         Client { pipe, unread: String::new() }
     }
 
