@@ -10,6 +10,7 @@ use crate::act::Act;
 use crate::caller::Answered;
 use crate::content::Contents;
 use crate::model::Model;
+use crate::office::NOT_ASKED;
 use crate::shown::{Shown, difference};
 
 /// How one act ended.
@@ -116,6 +117,9 @@ impl Doubt {
                 End::Acknowledged(told) => {
                     if in_run > 0 {
                         (run, in_run) = (run + 1, 0);
+                    }
+                    if told == NOT_ASKED {
+                        continue;
                     }
                     if matches!(act, Act::Deliver(_)) {
                         model.learn_queue_id(told);

@@ -103,6 +103,10 @@ fn domain(text: &str) -> Result<DomainName, StoreError> {
     DomainName::parse(text).map_err(|_| StoreError::Misuse("the simulation's domain"))
 }
 
+/// The answer of an act that found nothing to do before it got to the store: another may have made it while this
+/// one was on its way.
+pub(crate) const NOT_ASKED: &str = "not asked";
+
 fn done() -> Answered {
     Ok("done".to_owned())
 }
@@ -236,10 +240,11 @@ async fn call_secrets(store: &Store, deed: &Deed) -> Answered {
         Deed::DeleteWebhook { id } => Ok(store.delete_webhook(*id).await?.to_string()),
         Deed::TellWebhook { id, told } => {
             let hooks = store.watch_webhooks().borrow().to_vec();
-            if let Some(hook) = hooks.into_iter().find(|hook| hook.id == *id) {
-                let state = WebhookState { told: *told, ..WebhookState::default() };
-                store.set_webhook_state(hook, state).await?;
-            }
+            let Some(hook) = hooks.into_iter().find(|hook| hook.id == *id) else {
+                return Ok(NOT_ASKED.to_owned());
+            };
+            let state = WebhookState { told: *told, ..WebhookState::default() };
+            store.set_webhook_state(hook, state).await?;
             done()
         }
         _ => Err(StoreError::Misuse("not an act on secrets")),
