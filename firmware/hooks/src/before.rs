@@ -69,7 +69,12 @@ impl Porter {
         drop(place);
         match answer {
             Some(_) => drop(self.resting().remove(&hook.id)),
-            None => drop(self.resting().insert(hook.id, Instant::now() + REST)),
+            None => {
+                let (now, mut resting) = (Instant::now(), self.resting());
+                // Of one that was deleted meanwhile nothing stays.
+                resting.retain(|_, until| now < *until);
+                resting.insert(hook.id, now + REST);
+            }
         }
         answer
     }
